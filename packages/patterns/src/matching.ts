@@ -1,0 +1,70 @@
+import type { IoDType, NumericsRecord, PatternName, SiteOutput, Stage } from '@arfuse/contract';
+import type { Dim, NodeId, ValueId } from '@arfuse/graph';
+
+/** One matched chain of a graph, rooted at one all-reduce or a merged pair. */
+export interface SiteMatch {
+  readonly pattern: PatternName;
+  readonly stages: readonly Stage[];
+  /** What the captured program computes. */
+  readonly numerics: NumericsRecord;
+  readonly hidden: number;
+  readonly dtype: IoDType;
+  /** Row count of the activations. */
+  readonly rows: Dim;
+  /** The graph's group name; `''` when the spelling has none. */
+  readonly group: string;
+  /** Raw all-reduce nodes: one, or two when merged. */
+  readonly allReduces: readonly NodeId[];
+  /** Raw values that enter the site. */
+  readonly inputs: {
+    /** Un-reduced partial sums, one per all-reduce. */
+    readonly partials: readonly ValueId[];
+    readonly residual?: ValueId;
+    readonly weight?: ValueId;
+    readonly bias?: ValueId;
+    readonly preNormWeight?: ValueId;
+    /** Static quantisation scale. */
+    readonly scale?: ValueId;
+  };
+  /** Raw values that something outside the site reads, in `SITE_OUTPUTS` order. */
+  readonly outputs: readonly { readonly output: SiteOutput; readonly value: ValueId }[];
+  /** Every raw node that the site replaces, in program order. None of them has an effect outside the site. */
+  readonly covered: readonly NodeId[];
+  /** The node at whose place the rewritten site stands: all inputs exist there and no user comes before it. */
+  readonly anchor: NodeId;
+  /** Weight name or module path that tells the layer, when the capture has one. */
+  readonly layer?: string;
+}
+
+/** Why an all-reduce is in no site. */
+export interface Miss {
+  readonly allReduce: NodeId;
+  /** How far the best attempt came. */
+  readonly phase: 'structure' | 'use' | 'check';
+  readonly node: NodeId;
+  readonly reason: string;
+}
+
+/** An op that an engine has fused before the capture. */
+export interface AlreadyFused {
+  readonly node: NodeId;
+  readonly pattern: PatternName;
+  readonly stages: readonly Stage[];
+  readonly numerics: NumericsRecord;
+  readonly hidden: number;
+  readonly dtype: IoDType;
+  readonly group: string;
+  readonly outputs: readonly SiteOutput[];
+}
+
+/** Everything that matching says about a graph. Each all-reduce is in exactly one of `sites` and `misses`. */
+export interface Matching {
+  /** In program order of their first all-reduce. */
+  readonly sites: readonly SiteMatch[];
+  readonly misses: readonly Miss[];
+  readonly alreadyFused: readonly AlreadyFused[];
+  /** Raw all-reduce nodes in program order. */
+  readonly allReduces: readonly NodeId[];
+  /** Group names in order of first use; a site class names them by ordinal. */
+  readonly groups: readonly string[];
+}
