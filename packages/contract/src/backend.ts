@@ -41,7 +41,10 @@ export function checkBackend(backend: Backend): void {
   const name = typeof backend?.name === 'string' ? backend.name : '(unnamed)';
   requireSpecificationVersion(`backend "${name}"`, backend?.specificationVersion);
   const fail = (message: string): never => {
-    throw new BackendError({ message: `backend "${name}": ${message}`, details: { backend: name } });
+    throw new BackendError({
+      message: `backend "${name}": ${message}`,
+      details: { backend: name },
+    });
   };
   if (!/^(@[a-z0-9-][a-z0-9-._]*\/)?[a-z0-9-][a-z0-9-._]*$/.test(name)) {
     fail('its name is no npm package name. Use the name of the package that exports it.');
@@ -60,7 +63,9 @@ export function checkBackend(backend: Backend): void {
       if (typeof kernel[method] !== 'function') fail(`kernel "${kernel.id}" has no ${method}().`);
     }
     if (!Number.isInteger(kernel.complexity) || kernel.complexity < 0) {
-      fail(`kernel "${kernel.id}" has complexity ${String(kernel.complexity)}; use an integer ≥ 0.`);
+      fail(
+        `kernel "${kernel.id}" has complexity ${String(kernel.complexity)}; use an integer ≥ 0.`,
+      );
     }
   }
 }

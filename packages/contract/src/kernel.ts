@@ -5,8 +5,14 @@ import type { Stage } from './stage.ts';
 import type { Target, TargetGroup } from './target.ts';
 
 /** A scalar or list that a step hands to its kernel. Part of the plan's hash. */
-export type StepParameter = string | number | boolean | null | readonly (string | number | boolean | null)[];
+export type StepParameter =
+  | string
+  | number
+  | boolean
+  | null
+  | readonly (string | number | boolean | null)[];
 
+/** Launch parameters of a step by name. */
 export type StepParameters = Readonly<Record<string, StepParameter>>;
 
 /** How a bucket is launched. */

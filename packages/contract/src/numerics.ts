@@ -39,6 +39,7 @@ export interface NumericsRecord {
   readonly mergedPartials: boolean;
 }
 
+/** Name of a field of {@link NumericsRecord}. */
 export type NumericsField = keyof NumericsRecord;
 
 /**
@@ -46,14 +47,31 @@ export type NumericsField = keyof NumericsRecord;
  * whole plan, checked there.
  */
 export const NUMERICS_FIELDS: readonly NumericsField[] = [
-  'accumulate', 'reduceOrder', 'hopRounding', 'allReduceRounded', 'normInput', 'weightMultiply',
-  'weightBias', 'weightDtype', 'preNormWeightMultiply', 'quantInput', 'scaleFloor', 'scaleForm',
-  'scaleLayout', 'nan', 'geometryInvariant', 'mergedPartials',
+  'accumulate',
+  'reduceOrder',
+  'hopRounding',
+  'allReduceRounded',
+  'normInput',
+  'weightMultiply',
+  'weightBias',
+  'weightDtype',
+  'preNormWeightMultiply',
+  'quantInput',
+  'scaleFloor',
+  'scaleForm',
+  'scaleLayout',
+  'nan',
+  'geometryInvariant',
+  'mergedPartials',
 ];
 
 /** Fields whose difference changes the function itself. A policy can never allow them. */
 export const NEVER_DEVIATIONS: readonly NumericsField[] = [
-  'weightBias', 'weightDtype', 'scaleFloor', 'scaleForm', 'scaleLayout',
+  'weightBias',
+  'weightDtype',
+  'scaleFloor',
+  'scaleForm',
+  'scaleLayout',
 ];
 
 /** A named difference between the numerics of the site and of the steps. */

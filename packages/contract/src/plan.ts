@@ -14,7 +14,13 @@ export interface PlanStep {
 }
 
 /** How sure a time or a choice is, strongest first. */
-export type EvidenceKind = 'rule' | 'measured' | 'transferred' | 'published' | 'estimated' | 'static';
+export type EvidenceKind =
+  | 'rule'
+  | 'measured'
+  | 'transferred'
+  | 'published'
+  | 'estimated'
+  | 'static';
 
 /** Why a candidate is believed to take the time it takes, or to be the choice. */
 export interface Evidence {
@@ -23,6 +29,8 @@ export interface Evidence {
   readonly table?: string;
   /** Expected time in microseconds, when there is one. */
   readonly us?: number;
+  /** (p90 − p10) / median, where both were recorded. */
+  readonly spread?: number;
   /** One sentence: rows used, citation, or error of the estimate. */
   readonly note: string;
 }
@@ -98,6 +106,20 @@ export interface PlanMiss {
   readonly reason: string;
 }
 
+/** Plain all-reduces with equal attributes, and what runs them. */
+export interface PlanPlain {
+  /** `p0`, `p1`, … in program order. */
+  readonly id: string;
+  /** Names of the raw all-reduce nodes. */
+  readonly allReduces: readonly string[];
+  /** Ordinal of the process group. */
+  readonly group: number;
+  readonly hidden: number;
+  readonly dtype: IoDType;
+  readonly segments: readonly PlanSegment[];
+  readonly candidates: readonly CandidateFate[];
+}
+
 /** An op that an engine has already fused, and what arfuse would have chosen for it. */
 export interface PlanAlreadyFused {
   /** Name of the raw node. */
@@ -146,12 +168,18 @@ export interface Plan {
   readonly tables: readonly { readonly name: string; readonly version: string }[];
   readonly backends: readonly { readonly name: string; readonly version: string }[];
   /** Groups of the graph in order of first use; a class names them by ordinal. */
-  readonly groups: readonly { readonly name: string; readonly size: number; readonly nodes: number }[];
+  readonly groups: readonly {
+    readonly name: string;
+    readonly size: number;
+    readonly nodes: number;
+  }[];
   readonly classes: readonly SiteClass[];
   readonly sites: readonly PlanSite[];
   readonly misses: readonly PlanMiss[];
   readonly alreadyFused: readonly PlanAlreadyFused[];
   readonly decisions: readonly PlanDecision[];
+  /** Which kernel runs the all-reduces that are in no site, where the capture tells their shape and group. */
+  readonly plain?: readonly PlanPlain[];
   /** Winners that are not installed, and other things a person should know. */
   readonly notes: readonly string[];
   /** Each class's slice of the raw graph by class id, so that the plan can be verified alone. */

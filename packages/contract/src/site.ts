@@ -15,8 +15,14 @@ export type PatternName =
  */
 export type SiteOutput = 'all_reduce' | 'pre_norm' | 'residual' | 'norm' | 'quant' | 'scale';
 
+/** Every output in its one order. */
 export const SITE_OUTPUTS: readonly SiteOutput[] = [
-  'all_reduce', 'pre_norm', 'residual', 'norm', 'quant', 'scale',
+  'all_reduce',
+  'pre_norm',
+  'residual',
+  'norm',
+  'quant',
+  'scale',
 ];
 
 /**

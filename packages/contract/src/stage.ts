@@ -61,6 +61,7 @@ export interface ResidualStage {
   readonly factor: number | null;
 }
 
+/** The norm that ends the chain, or precedes the quantiser; what it reads is said by `NumericsRecord.normInput`. */
 export interface NormStage extends NormAttributes {
   readonly kind: 'norm';
 }
@@ -79,13 +80,21 @@ export interface QuantAttributes {
   /** Whether elements are multiplied by the reciprocal of the scale, or divided by it. */
   readonly scaleForm: 'reciprocal' | 'divide';
   /** Order in which scales are stored. */
-  readonly scaleLayout: 'none' | 'row_major' | 'column_major' | 'column_major_packed' | 'swizzled_128x4' | 'linear';
+  readonly scaleLayout:
+    | 'none'
+    | 'row_major'
+    | 'column_major'
+    | 'column_major_packed'
+    | 'swizzled_128x4'
+    | 'linear';
 }
 
+/** The quantiser after the norm. */
 export interface QuantStage extends QuantAttributes {
   readonly kind: 'quant';
 }
 
+/** One stage of a site, with its attributes. */
 export type Stage =
   | MergeStage
   | AllReduceStage

@@ -3,6 +3,9 @@ import type { LaunchMode } from './kernel.ts';
 import type { PatternName } from './site.ts';
 import type { Interconnect } from './target.ts';
 
+/** What a row times or limits: a site's pattern, a plain all-reduce, or a norm alone. */
+export type TablePattern = PatternName | 'all_reduce' | 'rms' | 'add_rms';
+
 /** What all rows of a table share: the box they were taken on. */
 export interface TableKey {
   /** GPU model such as `h200-sxm`; null when the source keys by capability alone. */
@@ -16,7 +19,7 @@ export interface TableKey {
   readonly multicast: boolean | null;
   readonly dtype: IoDType;
   /** `all_reduce` for rows of a plain all-reduce, `rms`/`add_rms` for a norm alone. */
-  readonly pattern: PatternName | 'all_reduce' | 'rms' | 'add_rms';
+  readonly pattern: TablePattern;
   readonly mode: LaunchMode;
 }
 
@@ -37,6 +40,8 @@ export interface MeasuredRow {
   /** Kernel ids of the steps that were timed together, in order. */
   readonly kernels: readonly string[];
   readonly implementation?: KernelVersion;
+  /** A launch that is not the kernel's default, e.g. `pdl`. Such a row is never `measured` evidence. */
+  readonly variant?: string;
   /** Median time of one op, microseconds, maximum over ranks. */
   readonly medianUs: number;
   readonly p10Us?: number;
@@ -53,9 +58,13 @@ export interface LimitRow {
   readonly unit: 'bytes' | 'tokens';
   /** Lower end; 0 when there is none. */
   readonly min: number;
+  /** Whether `min` itself is within the range; true when left out. */
+  readonly minInclusive?: boolean;
   readonly max: number;
   /** Whether `max` itself is within the range. */
   readonly maxInclusive: boolean;
+  /** Hidden sizes that the limit holds for, inclusive; every size when left out. */
+  readonly hidden?: readonly [min: number, max: number];
   /** Where the number stands: project, version, file and line, or thread. */
   readonly citation: string;
 }
@@ -99,4 +108,5 @@ export interface LimitsTable extends TableBase {
   readonly rows: readonly LimitRow[];
 }
 
+/** A table of either kind. */
 export type ThresholdTable = MeasuredTable | LimitsTable;

@@ -10,6 +10,7 @@ export interface Place {
   readonly pointer?: string;
 }
 
+/** What an error is made of. */
 export interface ArfuseErrorOptions {
   /** One sentence: what is wrong, quoting the offending value. */
   readonly message: string;
@@ -21,13 +22,22 @@ export interface ArfuseErrorOptions {
   readonly cause?: unknown;
 }
 
+/** Damaged input may hold names of megabytes; errors quote their beginning and end. */
+const LONGEST = { message: 1200, hint: 600, pointer: 200 } as const;
+
+function shortened(text: string, most: number): string {
+  if (text.length <= most) return text;
+  const end = Math.floor(most / 4);
+  return `${text.slice(0, most - end - 1)}…${text.slice(-end)}`;
+}
+
 /** Prints a place as `file:line:column` or `file#/pointer`; empty when nothing is known. */
 export function formatPlace(place: Place | undefined): string {
   if (!place) return '';
   let text = place.file ?? '';
   if (place.line !== undefined) text += `:${place.line}`;
   if (place.line !== undefined && place.column !== undefined) text += `:${place.column}`;
-  if (place.pointer !== undefined) text += `#${place.pointer}`;
+  if (place.pointer !== undefined) text += `#${shortened(place.pointer, LONGEST.pointer)}`;
   return text;
 }
 
@@ -44,12 +54,14 @@ export abstract class ArfuseError extends Error {
 
   constructor(options: ArfuseErrorOptions) {
     const at = formatPlace(options.place);
+    const message = shortened(options.message, LONGEST.message);
+    const hint = options.hint && shortened(options.hint, LONGEST.hint);
     super(
-      `${at ? `${at}: ` : ''}${options.message}${options.hint ? ` ${options.hint}` : ''}`,
+      `${at ? `${at}: ` : ''}${message}${hint ? ` ${hint}` : ''}`,
       options.cause === undefined ? undefined : { cause: options.cause },
     );
     this.name = new.target.name;
-    this.hint = options.hint;
+    this.hint = hint;
     this.place = options.place;
     this.details = options.details ?? {};
   }

@@ -1,6 +1,6 @@
 import { GraphError, type Place } from '@arfuse/contract';
 import type { Dim } from '../dim/dim.ts';
-import { type Arg, eachValue, mapValues, type ValueId } from '../ir/arg.ts';
+import { type Arg, eachValue, mapKwargs, mapValues, type ValueId } from '../ir/arg.ts';
 import { Graph } from '../ir/graph.ts';
 import type {
   Equality,
@@ -13,8 +13,9 @@ import type {
   ValueSource,
 } from '../ir/graph-parts.ts';
 import type { ValueType } from '../ir/type.ts';
-import { OpRegistry } from '../ops/op-registry.ts';
+import type { OpInfo, OpRegistry } from '../ops/op-registry.ts';
 import { DEFAULT_OPS } from '../ops/tables/index.ts';
+import { itemSource, type WrittenArgument, writtenArguments } from './effects.ts';
 
 /** A call as an importer sees it. Values in `args` and `kwargs` are the ids that names were bound to. */
 export interface NodeSpec {
@@ -36,7 +37,10 @@ export interface NodeSpec {
     | { readonly kind: 'one'; readonly type: ValueType | null }
     | { readonly kind: 'none' }
     | { readonly kind: 'many' }
-    | { readonly kind: 'list'; readonly items: readonly { readonly name: string; readonly type: ValueType | null }[] };
+    | {
+        readonly kind: 'list';
+        readonly items: readonly { readonly name: string; readonly type: ValueType | null }[];
+      };
 }
 
 interface PendingNode {
@@ -47,13 +51,25 @@ interface PendingNode {
   readonly outputs: ValueId[];
   readonly items: Map<number, ValueId>;
   whole: ValueId | undefined;
-  /** Arguments that the node changes: key of the argument → value before the change. */
-  readonly writes: (readonly [key: number | string, of: ValueId])[];
+  /** Arguments that the node changes, in schema order; one that is not given is `none`. */
+  readonly writes: readonly WrittenArgument[];
 }
 
 /** Storage shared by a value and its views, and the last node that changed it. */
 interface Storage {
-  lastWrite: { readonly node: NodeId; readonly arg: number | string; readonly clock: number } | undefined;
+  lastWrite:
+    | { readonly node: NodeId; readonly arg: number | string; readonly clock: number }
+    | undefined;
+}
+
+/** One way to look at a storage: a value and all its states, the latest of which a reference means. */
+interface View {
+  readonly storage: Storage;
+  /** Of the first of them; names of states begin with it. */
+  readonly name: string;
+  latest: ValueId;
+  /** Number of the call after which `latest` was the state of the storage. */
+  clock: number;
 }
 
 /**
@@ -69,10 +85,10 @@ export class GraphBuilder {
   readonly #nodes: PendingNode[] = [];
   readonly #inputs: ValueId[] = [];
   readonly #names = new Set<string>();
+  readonly #nodeNames = new Set<string>();
   readonly #subgraphs = new Map<string, Graph>();
-  readonly #storage: Storage[] = [];
-  /** Latest state of a value's own view, and when it was taken. */
-  readonly #current = new Map<ValueId, { readonly id: ValueId; readonly clock: number }>();
+  /** By value. */
+  readonly #views: View[] = [];
   #clock = 0;
   #outputs: readonly Arg[] = [];
 
@@ -84,7 +100,9 @@ export class GraphBuilder {
   /** Declares a symbol, or narrows its range. */
   symbol(info: SymbolInfo): void {
     const old = this.#symbols.get(info.name);
-    this.#symbols.set(info.name, { ...old, ...info });
+    const min = old?.min != null && (info.min === null || old.min > info.min) ? old.min : info.min;
+    const max = old?.max != null && (info.max === null || old.max < info.max) ? old.max : info.max;
+    this.#symbols.set(info.name, { ...old, ...info, min, max });
   }
 
   hasSymbol(name: string): boolean {
@@ -100,45 +118,74 @@ export class GraphBuilder {
   }
 
   input(name: string, type: ValueType | null, place?: Place): ValueId {
-    const id = this.#define(name, type, null, { kind: 'input' }, undefined, place);
+    const id = this.#define(name, type, null, { kind: 'input' }, { place });
     this.#inputs.push(id);
     return id;
   }
 
-  /** Adds a call. Read its result with {@link result} or {@link item}. */
+  /**
+   * Adds a call. Read its result with {@link result} or {@link item}.
+   * @throws GraphError when its name is taken, or it reads a value that does not exist
+   */
   node(spec: NodeSpec): NodeId {
+    claim(this.#nodeNames, spec.name, 'Every call of a graph has a name of its own', spec.place);
     const id = this.#nodes.length;
     const read = (value: ValueId): ValueId => this.read(value);
     const args = spec.args.map((arg) => mapValues(arg, read));
-    const kwargs: Record<string, Arg> = {};
-    for (const key in spec.kwargs) kwargs[key] = mapValues(spec.kwargs[key]!, read);
-    const node: PendingNode = { id, spec, args, kwargs, outputs: [], items: new Map(), whole: undefined, writes: [] };
+    const kwargs = mapKwargs(spec.kwargs ?? {}, read);
+    const info = this.#registry.get(spec.op);
+    const writes = writtenArguments(spec, info, args, kwargs);
+    const node: PendingNode = {
+      id,
+      spec,
+      args,
+      kwargs,
+      outputs: [],
+      items: new Map(),
+      whole: undefined,
+      writes,
+    };
     this.#nodes.push(node);
     this.#clock += 1;
 
-    const info = this.#registry.get(spec.op);
-    if (spec.results.kind === 'one') {
-      const alias = info?.aliases === undefined ? undefined : this.#argument(node, info.params, info.aliases);
-      node.whole = this.#define(spec.name, spec.results.type, id, { kind: 'result', index: null }, alias, spec.place);
+    const { results, place } = spec;
+    if (results.kind === 'one') {
+      const aliasOf = this.#aliased(node);
+      node.whole = this.#define(
+        spec.name,
+        results.type,
+        id,
+        { kind: 'result', index: null },
+        { aliasOf, place },
+      );
       node.outputs.push(node.whole);
-    } else if (spec.results.kind === 'list') {
-      spec.results.items.forEach((item, index) => {
-        const value = this.#define(item.name, item.type, id, { kind: 'result', index }, undefined, spec.place);
-        node.outputs.push(value);
-        node.items.set(index, value);
+    } else if (results.kind === 'list') {
+      results.items.forEach((item, index) => {
+        this.#defineItem(node, index, item.name, item.type, { kind: 'result', index }, place);
       });
     }
-    this.#applyWrites(node);
-    if (spec.results.kind === 'one' && node.writes.length > 0 && !spec.wrapper) this.#resultIsWritten(node);
+    // A functionalised call changes nothing: its items are the states.
+    if (spec.wrapper) return id;
+    for (const [key, arg] of writes) eachValue(arg, (of) => this.#write(node, key, of));
+    if (node.whole !== undefined && writes.length > 0)
+      this.#resultIsWritten(node, node.whole, info);
     return id;
   }
 
-  /** The single result of a call, or a tuple result as a whole. */
+  /**
+   * The single result of a call, or a tuple result as a whole.
+   * @throws GraphError when there is no such call
+   */
   result(node: NodeId): ValueId {
-    const pending = this.#nodes[node]!;
+    const pending = this.#pending(node);
     if (pending.whole === undefined) {
+      const { name, place } = pending.spec;
       pending.whole = this.#define(
-        pending.spec.name, { kind: 'list' }, node, { kind: 'result', index: null }, undefined, pending.spec.place,
+        name,
+        { kind: 'list' },
+        node,
+        { kind: 'result', index: null },
+        { place },
       );
       pending.outputs.push(pending.whole);
     }
@@ -148,20 +195,40 @@ export class GraphBuilder {
   /**
    * Item `index` of a tuple result. For a call inside `auto_functionalized` the items after the declared results
    * are the states of the changed arguments, and are recorded as such.
+   * @throws GraphError when the call has no such item
    */
   item(node: NodeId, index: number, name: string, type: ValueType | null, place?: Place): ValueId {
-    const pending = this.#nodes[node]!;
+    const pending = this.#pending(node);
     const known = pending.items.get(index);
     if (known !== undefined) return known;
-    const value = this.#define(name, type, node, this.#itemSource(pending, index), undefined, place);
-    pending.items.set(index, value);
-    pending.outputs.push(value);
-    return value;
+    const { results } = pending.spec;
+    if (results.kind !== 'many' || !Number.isInteger(index) || index < 0) {
+      const has = {
+        one: 'one result, which is no tuple',
+        none: 'no result',
+        many: 'items 0, 1, …',
+      };
+      const found = results.kind === 'list' ? `${results.items.length} results` : has[results.kind];
+      throw new GraphError({
+        message: `item ${index} of node "${pending.spec.name}" does not exist: the call has ${found}.`,
+        hint: 'The file is damaged, or the call was read with the wrong number of results.',
+        ...(place ? { place } : {}),
+        details: { node: pending.spec.name, index },
+      });
+    }
+    return this.#defineItem(
+      pending,
+      index,
+      name,
+      type,
+      itemSource(pending, index, this.#registry.get(pending.spec.op)),
+      place,
+    );
   }
 
   /** Whether items can be taken from the call's result. */
   isTuple(node: NodeId): boolean {
-    const kind = this.#nodes[node]!.spec.results.kind;
+    const { kind } = this.#pending(node).spec.results;
     return kind === 'many' || kind === 'list';
   }
 
@@ -180,22 +247,33 @@ export class GraphBuilder {
     if (old.type === null || old.type.kind === 'list') this.#values[value] = { ...old, type };
   }
 
-  /** The state of a value after everything so far: itself, or what the last change left. */
+  /**
+   * The state of a value after everything so far: itself, or what the last change left.
+   * @throws GraphError when there is no such value
+   */
   read(value: ValueId): ValueId {
-    const storage = this.#storage[value];
-    const last = storage?.lastWrite;
-    if (!storage || !last) return value;
-    const current = this.#current.get(value);
-    if (current && current.clock >= last.clock) return current.id;
-    if (this.#bornAfter(value, last.clock)) return value;
+    const view = this.#views[value];
+    if (!view)
+      throw new GraphError({
+        message: `value ${value} does not exist in this graph.`,
+        details: { id: value },
+      });
+    const last = view.storage.lastWrite;
+    if (!last || view.clock >= last.clock) return view.latest;
     // Another view of the same storage was changed: this view's new state is an output of that node, too.
-    const base = this.#values[value]!;
+    const { type } = this.#values[value]!;
     const writer = this.#nodes[last.node]!;
-    const source: ValueSource = { kind: 'write', arg: last.arg, of: current?.id ?? value, via: 'alias' };
-    const state = this.#define(this.#fresh(`${base.name}__${writer.spec.name}`), base.type, last.node, source, value);
+    const source: ValueSource = { kind: 'write', arg: last.arg, of: view.latest, via: 'alias' };
+    const state = this.#define(
+      this.#fresh(`${view.name}__${writer.spec.name}`),
+      type,
+      last.node,
+      source,
+      { view },
+    );
     writer.outputs.push(state);
-    this.#births[state] = last.clock;
-    this.#current.set(value, { id: state, clock: last.clock });
+    view.latest = state;
+    view.clock = last.clock;
     return state;
   }
 
@@ -203,16 +281,17 @@ export class GraphBuilder {
     this.#outputs = args.map((arg) => mapValues(arg, (value) => this.read(value)));
   }
 
-  /** A name that is not taken yet. */
+  /** A name that neither a value nor a call has yet. */
   unique(name: string): string {
-    return this.#names.has(name) ? this.#fresh(name) : name;
+    return this.#fresh(name);
   }
 
+  /** Whether a value or a call has the name. */
   has(name: string): boolean {
-    return this.#names.has(name);
+    return this.#names.has(name) || this.#nodeNames.has(name);
   }
 
-  /** @throws GraphError when an argument names a value that does not exist */
+  /** The graph. The builder is not used after it. */
   finish(meta: Partial<GraphMeta> = {}): Graph {
     const inputWrites: { input: ValueId; value: ValueId }[] = [];
     for (const input of this.#inputs) {
@@ -242,121 +321,112 @@ export class GraphBuilder {
     });
   }
 
-  readonly #births: number[] = [];
-
-  #bornAfter(value: ValueId, clock: number): boolean {
-    return this.#births[value]! >= clock;
+  #pending(node: NodeId): PendingNode {
+    const pending = this.#nodes[node];
+    if (!pending)
+      throw new GraphError({
+        message: `node ${node} does not exist in this graph.`,
+        details: { id: node },
+      });
+    return pending;
   }
 
+  #defineItem(
+    node: PendingNode,
+    index: number,
+    name: string,
+    type: ValueType | null,
+    source: ValueSource,
+    place: Place | undefined,
+  ): ValueId {
+    const value = this.#define(name, type, node.id, source, {
+      aliasOf: this.#aliased(node),
+      place,
+    });
+    node.items.set(index, value);
+    node.outputs.push(value);
+    return value;
+  }
+
+  /** The value is a state of `view`, a view of its own of the storage of `aliasOf`, or a storage of its own. */
   #define(
     name: string,
     type: ValueType | null,
     node: NodeId | null,
     source: ValueSource,
-    aliasOf: ValueId | undefined,
-    place?: Place,
+    {
+      view,
+      aliasOf,
+      place,
+    }: {
+      readonly view?: View;
+      readonly aliasOf?: ValueId | undefined;
+      readonly place?: Place | undefined;
+    },
   ): ValueId {
-    if (this.#names.has(name)) {
-      throw new GraphError({
-        message: `the name "${name}" is defined twice.`,
-        hint: 'Every value of a graph has one definition; the file is damaged or two graphs were joined.',
-        ...(place ? { place } : {}),
-        details: { name },
-      });
-    }
-    this.#names.add(name);
+    claim(this.#names, name, 'Every value of a graph has one definition', place);
     const id = this.#values.length;
     this.#values.push({ id, name, type, node, source });
-    this.#births[id] = this.#clock;
-    this.#storage[id] = aliasOf === undefined ? { lastWrite: undefined } : this.#storage[aliasOf]!;
+    const storage =
+      aliasOf === undefined ? { lastWrite: undefined } : this.#views[aliasOf]!.storage;
+    this.#views.push(view ?? { storage, name, latest: id, clock: this.#clock });
     return id;
   }
 
   #fresh(name: string): string {
     let fresh = name;
-    for (let i = 1; this.#names.has(fresh); i += 1) fresh = `${name}_${i}`;
+    for (let i = 1; this.has(fresh); i += 1) fresh = `${name}_${i}`;
     return fresh;
   }
 
-  /** The value given for a parameter, by keyword or position. */
-  #argument(node: PendingNode, params: readonly string[] | undefined, param: string): ValueId | undefined {
-    const byName = node.kwargs[param];
-    const position = params?.indexOf(param) ?? -1;
-    const arg = byName ?? (position >= 0 ? node.args[position] : undefined);
+  /** The argument whose storage the results of a call share. */
+  #aliased({ spec, args, kwargs }: PendingNode): ValueId | undefined {
+    const info = this.#registry.get(spec.op);
+    if (info?.aliases === undefined || spec.wrapper) return undefined;
+    const arg = kwargs[info.aliases] ?? args[info.params?.indexOf(info.aliases) ?? -1];
     return arg?.kind === 'value' ? arg.id : undefined;
   }
 
-  #applyWrites(node: PendingNode): void {
-    const { spec } = node;
-    const info = this.#registry.get(spec.op);
-    const written: (readonly [key: number | string, arg: Arg])[] = [];
-    if (info) {
-      for (const param of info.writes ?? []) {
-        const position = info.params?.indexOf(param) ?? -1;
-        const given: readonly [number | string, Arg | undefined] =
-          node.kwargs[param] !== undefined ? [param, node.kwargs[param]] : [position, node.args[position]];
-        if (given[1]) written.push([given[0], given[1]]);
-      }
-    } else if (OpRegistry.writesFirstByName(spec.op)) {
-      if (node.args[0]) written.push([0, node.args[0]]);
-    } else if (spec.results.kind === 'none') {
-      // Without a schema an op that returns nothing exists for what it changes.
-      node.args.forEach((arg, i) => {
-        written.push([i, arg]);
-      });
-      for (const key of Object.keys(node.kwargs)) written.push([key, node.kwargs[key]!]);
-    }
-    for (const [key, arg] of written) eachValue(arg, (of) => node.writes.push([key, of]));
-    // A functionalised call changes nothing: its items are the states.
-    if (spec.wrapper) return;
-    for (const [key, of] of node.writes) this.#write(node, key, of);
-  }
-
   #write(node: PendingNode, key: number | string, of: ValueId): void {
-    const type = this.#values[of]!.type;
+    const { type } = this.#values[of]!;
     if (type !== null && type.kind !== 'tensor') return;
-    const name = this.#fresh(`${this.#values[of]!.name}__${node.spec.name}`);
-    const state = this.#define(name, type, node.id, { kind: 'write', arg: key, of, via: 'direct' }, of);
+    const view = this.#views[of]!;
+    const source: ValueSource = { kind: 'write', arg: key, of, via: 'direct' };
+    const state = this.#define(
+      this.#fresh(`${view.name}__${node.spec.name}`),
+      type,
+      node.id,
+      source,
+      { view },
+    );
     node.outputs.push(state);
-    const storage = this.#storage[of]!;
-    storage.lastWrite = { node: node.id, arg: key, clock: this.#clock };
-    // Every name of this view now means the new state.
-    for (const [name, current] of this.#current) if (current.id === of) this.#current.set(name, { id: state, clock: this.#clock });
-    this.#current.set(of, { id: state, clock: this.#clock });
+    view.latest = state;
+    view.clock = this.#clock;
+    view.storage.lastWrite = { node: node.id, arg: key, clock: this.#clock };
   }
 
-  /** The result of an in-place op is its changed argument. */
-  #resultIsWritten(node: PendingNode): void {
-    const [key, of] = node.writes[0]!;
-    const state = node.outputs.find((id) => {
-      const source = this.#values[id]!.source;
-      return source.kind === 'write' && source.arg === key && source.of === of;
+  /** The result of an in-place op is its changed argument, unless the registry says otherwise. */
+  #resultIsWritten(node: PendingNode, result: ValueId, info: OpInfo | undefined): void {
+    const parameter = (key: number | string): string | undefined =>
+      typeof key === 'number' ? info?.params?.[key] : key;
+    const [key, arg] =
+      node.writes.find(
+        ([written]) => !info || (info.aliases !== undefined && parameter(written) === info.aliases),
+      ) ?? [];
+    if (key === undefined || arg?.kind !== 'value') return;
+    this.#views[result] = this.#views[arg.id]!;
+  }
+}
+
+/** @throws GraphError when the name is taken */
+function claim(names: Set<string>, name: string, rule: string, place: Place | undefined): void {
+  if (names.has(name)) {
+    throw new GraphError({
+      message: `the name "${name}" is defined twice.`,
+      hint: `${rule}; the file is damaged or two graphs were joined.`,
+      ...(place ? { place } : {}),
+      details: { name },
     });
-    if (state === undefined || node.whole === undefined) return;
-    this.#current.set(node.whole, { id: state, clock: this.#clock });
-    this.#storage[node.whole] = this.#storage[of]!;
-    this.#births[node.whole] = -1;
   }
-
-  #itemSource(node: PendingNode, index: number): ValueSource {
-    if (!node.spec.wrapper) return { kind: 'result', index };
-    const returns = Math.max(1, this.#registry.get(node.spec.op)?.returns ?? 0);
-    if (index < returns) return { kind: 'result', index };
-    const slot = index - returns;
-    if (node.spec.wrapper === 'auto_functionalized') {
-      const written = node.writes[slot];
-      return written ? { kind: 'write', arg: written[0], of: written[1], via: 'direct' } : { kind: 'result', index };
-    }
-    // v2 returns the changed bases, in the order of `_all_bases`; `_<param>_base_index` says which one a parameter uses.
-    const bases = node.kwargs._all_bases;
-    const base = bases?.kind === 'list' ? bases.items[slot] : undefined;
-    if (base?.kind !== 'value') return { kind: 'result', index };
-    for (const [key, arg] of Object.entries(node.kwargs)) {
-      const param = /^_(.*)_base_index$/.exec(key)?.[1];
-      if (param !== undefined && arg.kind === 'int' && Number(arg.value) === slot) {
-        return { kind: 'write', arg: param, of: base.id, via: 'direct' };
-      }
-    }
-    return { kind: 'write', arg: '_all_bases', of: base.id, via: 'direct' };
-  }
+  names.add(name);
 }

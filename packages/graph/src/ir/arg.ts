@@ -31,8 +31,10 @@ export type Arg =
   /** Anything that the importer does not model, as text. */
   | { readonly kind: 'raw'; readonly text: string };
 
+/** Python's `None`. */
 export const NONE: Arg = { kind: 'none' };
 
+/** An argument that is a value. */
 export function valueArg(id: ValueId): Arg {
   return { kind: 'value', id };
 }
@@ -77,7 +79,9 @@ export function mapValues(arg: Arg, replace: (id: ValueId) => ValueId): Arg {
       const entries = arg.entries.map(
         ([key, value]) => [mapValues(key, replace), mapValues(value, replace)] as const,
       );
-      return entries.every((entry, i) => entry[0] === arg.entries[i]![0] && entry[1] === arg.entries[i]![1])
+      return entries.every(
+        (entry, i) => entry[0] === arg.entries[i]![0] && entry[1] === arg.entries[i]![1],
+      )
         ? arg
         : { kind: 'dict', entries };
     }
@@ -92,4 +96,18 @@ export function mapValues(arg: Arg, replace: (id: ValueId) => ValueId): Arg {
     default:
       return arg;
   }
+}
+
+/** Keyword arguments with every value replaced; the same object when nothing changes. */
+export function mapKwargs(
+  kwargs: Readonly<Record<string, Arg>>,
+  replace: (id: ValueId) => ValueId,
+): Readonly<Record<string, Arg>> {
+  let changed = false;
+  const entries = Object.entries(kwargs).map(([key, arg]) => {
+    const mapped = mapValues(arg, replace);
+    changed ||= mapped !== arg;
+    return [key, mapped] as const;
+  });
+  return changed ? Object.fromEntries(entries) : kwargs;
 }

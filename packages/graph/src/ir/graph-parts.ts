@@ -15,7 +15,12 @@ export type NodeId = number;
 export type ValueSource =
   | { readonly kind: 'input' }
   | { readonly kind: 'result'; readonly index: number | null }
-  | { readonly kind: 'write'; readonly arg: number | string; readonly of: ValueId; readonly via: 'direct' | 'alias' };
+  | {
+      readonly kind: 'write';
+      readonly arg: number | string;
+      readonly of: ValueId;
+      readonly via: 'direct' | 'alias';
+    };
 
 /** An SSA value: defined once, never changed. */
 export interface Value {
@@ -24,7 +29,7 @@ export interface Value {
   readonly name: string;
   /** Null when the capture gives none. */
   readonly type: ValueType | null;
-  /** Defining node, or null for a graph input. */
+  /** Defining node, or null for a graph input. The values of a node that a rewrite removed still name it. */
   readonly node: NodeId | null;
   readonly source: ValueSource;
 }
@@ -87,6 +92,8 @@ export interface GraphMeta {
   readonly rank?: number;
   /** Sizes of process groups that the graph itself states, by group name. */
   readonly groupSizes?: Readonly<Record<string, number>>;
+  /** Fully qualified names of parameters and buffers (`model.layers.0.mlp.down_proj.weight`), by value name. */
+  readonly labels?: Readonly<Record<string, string>>;
   /** Non-fatal remarks of the importer. */
   readonly warnings?: readonly string[];
 }

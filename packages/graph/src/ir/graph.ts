@@ -55,7 +55,11 @@ export class Graph implements GraphParts {
   /** @throws GraphError when there is no such value */
   value(id: ValueId): Value {
     const value = this.values[id];
-    if (!value) throw new GraphError({ message: `value ${id} does not exist in this graph.`, details: { id } });
+    if (!value)
+      throw new GraphError({
+        message: `value ${id} does not exist in this graph.`,
+        details: { id },
+      });
     return value;
   }
 
@@ -64,22 +68,30 @@ export class Graph implements GraphParts {
     return this.nodes[this.position(id)]!;
   }
 
-  /** Index of a node in program order. */
+  /**
+   * Index of a node in program order.
+   * @throws GraphError when there is no such node
+   */
   position(id: NodeId): number {
-    if (!this.#positions) {
-      this.#positions = new Map();
-      for (let i = 0; i < this.nodes.length; i += 1) this.#positions.set(this.nodes[i]!.id, i);
-    }
-    const position = this.#positions.get(id);
+    const position = this.#find(id);
     if (position === undefined) {
-      throw new GraphError({ message: `node ${id} does not exist in this graph.`, details: { id } });
+      throw new GraphError({
+        message: `node ${id} does not exist in this graph.`,
+        details: { id },
+      });
     }
     return position;
   }
 
   hasNode(id: NodeId): boolean {
-    if (!this.#positions && this.nodes.length > 0) this.position(this.nodes[0]!.id);
-    return this.#positions?.has(id) ?? false;
+    return this.#find(id) !== undefined;
+  }
+
+  #find(id: NodeId): number | undefined {
+    // A graph as it was read numbers its nodes in order; only rewriting leaves gaps.
+    if (this.nodes[id]?.id === id) return id;
+    this.#positions ??= new Map(this.nodes.map((node, position) => [node.id, position]));
+    return this.#positions.get(id);
   }
 
   /** The node that defines a value, or undefined for a graph input. */
@@ -145,7 +157,8 @@ export class Graph implements GraphParts {
     for (const id of node.outputs) {
       const value = this.values[id]!;
       if (value.source.kind !== 'result') continue;
-      if (value.source.index === index || (value.source.index === null && index === 0)) return value;
+      if (value.source.index === index || (value.source.index === null && index === 0))
+        return value;
     }
     return undefined;
   }
@@ -154,7 +167,12 @@ export class Graph implements GraphParts {
   written(node: Node, arg: number | string): Value | undefined {
     for (const id of node.outputs) {
       const value = this.values[id]!;
-      if (value.source.kind === 'write' && value.source.via === 'direct' && value.source.arg === arg) return value;
+      if (
+        value.source.kind === 'write' &&
+        value.source.via === 'direct' &&
+        value.source.arg === arg
+      )
+        return value;
     }
     return undefined;
   }
@@ -165,7 +183,8 @@ export class Graph implements GraphParts {
   }
 
   parts(): GraphParts {
-    const { meta, symbols, equalities, values, nodes, inputs, outputs, inputWrites, subgraphs } = this;
+    const { meta, symbols, equalities, values, nodes, inputs, outputs, inputWrites, subgraphs } =
+      this;
     return { meta, symbols, equalities, values, nodes, inputs, outputs, inputWrites, subgraphs };
   }
 

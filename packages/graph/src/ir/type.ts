@@ -30,6 +30,7 @@ export interface OpaqueType {
   readonly text: string;
 }
 
+/** What a capture says of a value. */
 export type ValueType = TensorType | SymType | ListType | OpaqueType;
 
 /** The last dimension when it is a constant, else undefined. */

@@ -8,14 +8,17 @@ export interface OpInfo {
   /** With or without overload; an entry with the overload wins. */
   readonly name: string;
   readonly params?: readonly string[];
-  /** Parameters that the op changes in place. */
+  /**
+   * Parameters that the op changes in place, in schema order: `auto_functionalized` returns their states in it. A name
+   * that is not in `params` is another spelling of the one before it.
+   */
   readonly writes?: readonly string[];
-  /** Parameter whose storage the first result shares (views). */
+  /** Parameter whose storage the result shares (views), and every item of a tuple of results (`split`). */
   readonly aliases?: string;
   /** Declared number of results; needed to place `auto_functionalized` results. */
   readonly returns?: number;
   /**
-   * `view`: same elements, other shape or strides · `same`: the same tensor again (alias, detach, wait) ·
+   * `view`: the same elements in the same order, other shape · `same`: the same tensor again (alias, detach, wait) ·
    * `check`: an assertion without result · `shape`: reads only shape or metadata of its argument.
    */
   readonly role?: 'view' | 'same' | 'check' | 'shape';
@@ -47,7 +50,8 @@ export class OpRegistry {
   static writesFirstByName(op: string): boolean {
     const base = opBase(op);
     const name = base.slice(base.lastIndexOf('.') + 1);
-    if (base.startsWith('operator.')) return /^i(add|sub|mul|truediv|floordiv|mod|pow|matmul|and|or|xor|lshift|rshift)$/.test(name);
+    if (base.startsWith('operator.'))
+      return /^i(add|sub|mul|truediv|floordiv|mod|pow|matmul|and|or|xor|lshift|rshift)$/.test(name);
     return name.length > 1 && name.endsWith('_') && !name.endsWith('__');
   }
 }
