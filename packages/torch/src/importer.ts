@@ -16,6 +16,7 @@ export interface ImportLimits {
   readonly maxNodes: number;
 }
 
+/** Limits that fit real captures. */
 export const DEFAULT_LIMITS: ImportLimits = {
   maxBytes: 1024 * 1024 * 1024,
   maxLineLength: 64 * 1024 * 1024,
@@ -25,6 +26,7 @@ export const DEFAULT_LIMITS: ImportLimits = {
   maxNodes: 4_000_000,
 };
 
+/** How input is read. */
 export interface ImportOptions {
   readonly limits?: Partial<ImportLimits>;
   /** Drops file comments, stack traces and user names from the graph. */
