@@ -26,12 +26,29 @@ export interface SiteMatch {
     /** Static quantisation scale. */
     readonly scale?: ValueId;
   };
-  /** Raw values that something outside the site reads, in `SITE_OUTPUTS` order. */
+  /**
+   * Raw values that something outside the site reads, in `SITE_OUTPUTS` order. An output stands once per raw value
+   * that holds it, usually once.
+   */
   readonly outputs: readonly { readonly output: SiteOutput; readonly value: ValueId }[];
   /** Every raw node that the site replaces, in program order. None of them has an effect outside the site. */
   readonly covered: readonly NodeId[];
   /** The node at whose place the rewritten site stands: all inputs exist there and no user comes before it. */
   readonly anchor: NodeId;
+  /**
+   * Nodes outside the site that read only the shape or metadata of a value that the site no longer produces.
+   * Rewriting points them at `like`, an input of the same type.
+   */
+  readonly shapeReaders?: readonly {
+    readonly node: NodeId;
+    readonly value: ValueId;
+    readonly like: ValueId;
+  }[];
+  /**
+   * True when the residual that enters or leaves is an f32 sum which only other sites read: a compiler pass has
+   * dropped the rounding between them. Fused, it is rounded to the site's dtype again.
+   */
+  readonly carriedResidual?: boolean;
   /** Weight name or module path that tells the layer, when the capture has one. */
   readonly layer?: string;
 }
@@ -67,4 +84,12 @@ export interface Matching {
   readonly allReduces: readonly NodeId[];
   /** Group names in order of first use; a site class names them by ordinal. */
   readonly groups: readonly string[];
+  /** Collectives that are no all-reduce, with the nodes that make their input and read their result. */
+  readonly otherCollectives?: readonly {
+    readonly node: NodeId;
+    readonly before: readonly NodeId[];
+    readonly after: readonly NodeId[];
+  }[];
+  /** Ops that may hide an all-reduce from this graph. */
+  readonly opaque?: readonly { readonly node: NodeId; readonly reason: string }[];
 }
