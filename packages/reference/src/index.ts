@@ -1,1 +1,16 @@
-export {};
+export * from './inputs/random.ts';
+export * from './inputs/rows.ts';
+export * from './kernels/execute.ts';
+export * from './kernels/scale-layout.ts';
+export * from './numeric/bits.ts';
+export * from './numeric/round.ts';
+export * from './oracle/oracle.ts';
+export * from './oracle/quantiser-oracle.ts';
+export * from './ranks/simulated-ranks.ts';
+export * from './raw/evaluate-graph.ts';
+export type { RawMode } from './raw/mode.ts';
+export { knownOps } from './raw/ops.ts';
+export * from './run/run-steps.ts';
+export * from './site.ts';
+export * from './tensor/ref-tensor.ts';
+export * from './tensor/tensor-bytes.ts';
