@@ -1,1 +1,1 @@
-export {};
+export { createFlashInfer, type FlashInferSettings, flashinfer } from './backend.ts';

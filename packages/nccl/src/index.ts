@@ -1,1 +1,1 @@
-export {};
+export { createNccl, type NcclSettings, nccl } from './backend.ts';

@@ -1,1 +1,1 @@
-export {};
+export { createSymmMem, type SymmMemSettings, symmMem } from './backend.ts';

@@ -1,0 +1,7 @@
+export type {
+  EvidencePoint,
+  EvidenceScope,
+  EvidenceSource,
+  KernelList,
+} from './evidence-source.ts';
+export { tableEvidence } from './table-evidence.ts';

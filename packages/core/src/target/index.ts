@@ -1,0 +1,5 @@
+export { checkTarget } from './check-target.ts';
+export { formatTarget } from './format-target.ts';
+export { groupOf } from './groups.ts';
+export { parseTarget } from './parse-target.ts';
+export { SKUS, type Sku } from './skus.ts';

@@ -1,0 +1,57 @@
+import { canonicalJson, type Plan, type PlanSegment } from '@arfuse/contract';
+import { executeSteps } from '@arfuse/reference';
+import { placeSteps } from '../rewrite/steps-of-site.ts';
+import { compareFunction } from './compare-function.ts';
+import { compareKernels } from './compare-kernels.ts';
+import { compareProgram, compareRecord } from './compare-program.ts';
+import { EvaluatedClass } from './evaluated-class.ts';
+import type { ClassVerification, OutputComparison } from './report.ts';
+
+/** The steps of a segment: against an oracle of the same record, and against the program with its dtypes. */
+function compareSteps(evaluated: EvaluatedClass, segment: PlanSegment): OutputComparison[] {
+  const { site, ranks, prepared } = evaluated;
+  const steps = placeSteps(site, segment.steps).map(({ stages }) => ({
+    stages,
+    numerics: segment.numerics,
+  }));
+  const found = prepared.map(({ inputs }) => executeSteps(site, steps, inputs.site, ranks));
+  return [
+    ...compareKernels(evaluated, segment, found),
+    ...compareProgram(evaluated, segment, found),
+  ];
+}
+
+/** Proves every class, and every distinct composition of steps, of a plan. */
+export function verifyClasses(
+  plan: Plan,
+  tokens: readonly number[],
+  seed: number,
+): ClassVerification[] {
+  const reports: ClassVerification[] = [];
+  for (const decision of plan.decisions) {
+    const site = plan.classes.find((candidate) => candidate.id === decision.class);
+    if (!site || decision.sites.length === 0) continue;
+    const evaluated = new EvaluatedClass(plan, site, tokens, seed);
+    const functions = [...compareFunction(evaluated), ...compareRecord(evaluated)];
+    const seen = new Set<string>();
+    for (const segment of decision.segments) {
+      const key = canonicalJson([
+        segment.steps.map((step) => [step.kernel, step.covers]),
+        segment.numerics,
+        segment.deviations,
+      ]);
+      if (seen.has(key)) continue;
+      seen.add(key);
+      const comparisons = [...functions, ...compareSteps(evaluated, segment)];
+      reports.push({
+        class: site.id,
+        sites: decision.sites.length,
+        steps: segment.steps.map((step) => step.kernel),
+        deviations: segment.deviations,
+        passed: comparisons.every((comparison) => comparison.passed),
+        comparisons,
+      });
+    }
+  }
+  return reports;
+}

@@ -1,0 +1,48 @@
+import {
+  admission,
+  itemsize,
+  type Kernel,
+  libraryVersionAtLeast,
+  type StepRequest,
+} from '@arfuse/contract';
+import { onlyAllReduce } from './all-reduce.ts';
+
+/** First release with symmetric windows and their kernels. */
+const FLOOR = '2.27';
+
+function refusals({ group, target }: StepRequest): (string | false)[] {
+  const { nccl } = target.libraries;
+  return [
+    nccl !== undefined &&
+      !libraryVersionAtLeast(nccl, FLOOR) &&
+      `needs NCCL ≥ ${FLOOR} for symmetric windows; the target has ${nccl}.`,
+    group.nodes > 1 &&
+      `reads its peers' memory, which needs one node; the group spans ${group.nodes}.`,
+    !target.interconnect.startsWith('nvlink') &&
+      `needs NVLink between all its GPUs; the target's interconnect is ${target.interconnect}.`,
+  ];
+}
+
+/**
+ * `ncclAllReduce` between buffers that are registered as symmetric windows. Sums in f32; a chunk's first summand
+ * depends on the rank that owns it.
+ */
+export const allReduceSymmetric: Kernel = {
+  id: '@arfuse/nccl/all-reduce-symmetric',
+  title: 'NCCL all-reduce over symmetric windows',
+  collective: true,
+  complexity: 1,
+  admit: (request) => admission([onlyAllReduce(request), ...refusals(request)]),
+  offer: ({ group }) => ({
+    params: {},
+    numerics: {
+      accumulate: 'f32',
+      reduceOrder: group.size <= 2 ? 'rank' : 'ring',
+      hopRounding: false,
+      allReduceRounded: true,
+      geometryInvariant: group.size <= 2,
+    },
+  }),
+  // One window that the result overwrites.
+  workspace: ({ rows, hidden, dtype }) => ({ bytes: rows.max * hidden * itemsize(dtype) }),
+};
