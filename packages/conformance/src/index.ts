@@ -1,1 +1,3 @@
-export {};
+export * from './check.ts';
+export * from './report.ts';
+export { requestGrid } from './requests.ts';

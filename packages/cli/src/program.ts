@@ -1,0 +1,168 @@
+import { readFileSync } from 'node:fs';
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { WIDTH } from './output/wrap.ts';
+import type { Console } from './system/console.ts';
+import type { Streams } from './system/streams.ts';
+
+const { version } = JSON.parse(
+  readFileSync(new URL('../package.json', import.meta.url), 'utf8'),
+) as { version: string };
+
+function positiveInteger(text: string): number {
+  const value = Number(text);
+  if (!/^\d+$/.test(text) || !Number.isSafeInteger(value) || value < 1) {
+    throw new InvalidArgumentError(`expected a whole number ≥ 1, received "${text}".`);
+  }
+  return value;
+}
+
+function wholeNumber(text: string): number {
+  return text === '0' ? 0 : positiveInteger(text);
+}
+
+function positiveIntegers(text: string): number[] {
+  return text.split(',').map(positiveInteger);
+}
+
+const jsonOption = (): Option =>
+  new Option('--json', 'print one JSON document on standard output and nothing else');
+const targetOption = (): Option =>
+  new Option(
+    '--target <target>',
+    'where the plan runs, e.g. h200-sxm,world=8,tokens=8192,buckets=1:2:4:8',
+  );
+const configOption = (): Option =>
+  new Option('--config <file>', 'configuration file (default: arfuse.config.{ts,mjs,js})');
+
+/** Options of every command that reads a graph. */
+function readsGraph(command: Command): Command {
+  return command
+    .option('--program <name>', 'program to use, by name or number, where the source holds several')
+    .option('--redact', 'drop file comments and user names')
+    .option('--max-bytes <n>', 'refuse input that is larger after decompression', positiveInteger)
+    .addOption(jsonOption());
+}
+
+/** Options of every command that plans. */
+function plans(command: Command): Command {
+  return readsGraph(command).addOption(targetOption()).addOption(configOption());
+}
+
+/** The command tree. Commands are loaded when they run, so that `--help` and start-up stay quick. */
+export function createProgram(streams: Streams, done: (code: number) => void): Command {
+  const program = new Command('arfuse');
+  const consoleFor = async (options: { json?: boolean }): Promise<Console> => {
+    const { createConsole } = await import('./system/console.ts');
+    return createConsole(streams, options);
+  };
+
+  program
+    .description(
+      'Find, decide, explain and verify every all-reduce → add → RMSNorm chain of a captured graph.',
+    )
+    .version(version)
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => streams.stdout.write(text),
+      writeErr: (text) => streams.stderr.write(text),
+      // Errors are reported in one place, by runCli.
+      outputError: () => undefined,
+      getOutHelpWidth: () => WIDTH,
+      getErrHelpWidth: () => WIDTH,
+    });
+
+  readsGraph(
+    program.command('inspect').argument('<graph>', 'file, folder, or - for standard input'),
+  )
+    .description(
+      'show what a capture holds: programs, groups, sites, and why an all-reduce is plain',
+    )
+    .action(async (path: string, options) => {
+      const { inspect } = await import('./commands/inspect.ts');
+      done(await inspect(path, options, await consoleFor(options)));
+    });
+
+  plans(program.command('plan').argument('<graph>', 'file, folder, or - for standard input'))
+    .description('decide per token range which kernels run each site')
+    .option('--out <file>', 'write the plan as canonical JSON, whole or not at all')
+    .action(async (path: string, options) => {
+      const { planCommand } = await import('./commands/plan.ts');
+      done(await planCommand(path, options, await consoleFor(options)));
+    });
+
+  plans(program.command('explain').argument('<graph-or-plan>', 'captured graph, or plan JSON'))
+    .description('say why each token range runs what it runs')
+    .option('--site <id>', 'one site, e.g. s0')
+    .action(async (path: string, options) => {
+      const { explainCommand } = await import('./commands/explain.ts');
+      done(await explainCommand(path, options, await consoleFor(options)));
+    });
+
+  plans(program.command('verify').argument('<graph-or-plan>', 'captured graph, or plan JSON'))
+    .description('prove each rewrite numerically against the raw nodes of the captured graph')
+    .option('--world <n>', 'group size, when no target is given', positiveInteger)
+    .option('--tokens <list>', 'row counts to evaluate', positiveIntegers, [1, 7, 64])
+    .option('--seed <n>', 'seed of the random inputs', wholeNumber, 1)
+    .action(async (path: string, options) => {
+      const { verifyCommand } = await import('./commands/verify.ts');
+      done(await verifyCommand(path, options, await consoleFor(options)));
+    });
+
+  program
+    .command('run')
+    .argument('<plan>', 'plan JSON')
+    .description("execute a plan's sites and report error and time")
+    .addOption(
+      new Option('--backend <name>', 'backend that executes')
+        .choices(['reference'])
+        .default('reference'),
+    )
+    .option('--tokens <n>', 'rows of each launch', positiveInteger, 16)
+    .option('--steps <k>', 'times the whole chain of sites runs', positiveInteger, 1)
+    .option('--seed <n>', 'seed of the random inputs', wholeNumber, 1)
+    .addOption(jsonOption())
+    .action(async (path: string, options) => {
+      const { runCommand } = await import('./commands/run.ts');
+      done(await runCommand(path, options, await consoleFor(options)));
+    });
+
+  const table = program.command('table').description('look at threshold tables');
+  table
+    .command('list')
+    .description('list the tables that planning uses')
+    .addOption(configOption())
+    .addOption(jsonOption())
+    .action(async (options) => {
+      const { tableList } = await import('./commands/table.ts');
+      done(await tableList(options, await consoleFor(options)));
+    });
+  table
+    .command('show')
+    .argument('<name>', 'table name')
+    .description('print the rows of a table with their provenance')
+    .addOption(configOption())
+    .addOption(jsonOption())
+    .action(async (name: string, options) => {
+      const { tableShow } = await import('./commands/table.ts');
+      done(await tableShow(name, options, await consoleFor(options)));
+    });
+
+  const exports = program
+    .command('export')
+    .description("print a plan as an engine's configuration");
+  plans(exports.command('vllm').argument('<plan-or-graph>', 'plan JSON, or captured graph'))
+    .description('the --compilation-config JSON that comes nearest to the plan')
+    .addOption(
+      new Option('--engine-version <version>', 'vLLM version to write for').choices([
+        '0.31',
+        '0.32',
+        '0.33',
+      ]),
+    )
+    .action(async (path: string, options) => {
+      const { exportVllmCommand } = await import('./commands/export.ts');
+      done(await exportVllmCommand(path, options, await consoleFor(options)));
+    });
+
+  return program;
+}

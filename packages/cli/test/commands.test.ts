@@ -1,0 +1,339 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { arfuse, badLines, fixture, LLAMA, TARGET, TINY, temporaryFolder } from './cli.ts';
+
+let planText: string;
+
+beforeAll(async () => {
+  const { code, out } = await arfuse(['plan', TINY, '--target', TARGET, '--json']);
+  expect(code).toBe(0);
+  planText = out;
+});
+
+function planFile(): string {
+  const path = join(temporaryFolder(), 'plan.json');
+  writeFileSync(path, planText);
+  return path;
+}
+
+/** The one document of `--json`, from an output that must hold nothing else. */
+async function json(args: readonly string[], code = 0): Promise<Record<string, unknown>> {
+  const ran = await arfuse([...args, '--json']);
+  expect(ran.code, ran.err).toBe(code);
+  expect(ran.err).toBe('');
+  return JSON.parse(ran.out) as Record<string, unknown>;
+}
+
+/** Human output, which must fit 100 columns. */
+async function text(args: readonly string[], code = 0): Promise<string> {
+  const ran = await arfuse(args);
+  expect(ran.code, ran.err).toBe(code);
+  expect(badLines(ran.out)).toEqual([]);
+  return ran.out;
+}
+
+describe('plan', () => {
+  it('prints counts and a table of decisions', async () => {
+    const out = await text(['plan', TINY, '--target', TARGET]);
+    expect(out.replace(/[0-9a-f]{64}/, '<hash>')).toMatchInlineSnapshot(`
+      "target   h200-sxm,world=2,tokens=8192,multicast=off
+      graph    251 nodes, 4 all-reduces: 4 sites (0 merged), 0 plain, 0 already fused
+      tables   h200-sxm-2x@1.0.0, vllm-0.33@1.0.0, 8 more not cited
+      hash     <hash>
+
+      class  sites             tokens  mode   steps                  µs  evidence
+      c0     3 × ar_add_rms     1–120  graph  flashinfer/one-shot     -  published
+                              121–512  graph  flashinfer/one-shot  6.03  transferred
+                             513–8192  eager  flashinfer/one-shot  8.90  transferred
+      c1     1 × ar_add_rms     1–120  graph  flashinfer/one-shot     -  published
+                              121–512  graph  flashinfer/one-shot  6.03  transferred
+                             513–8192  eager  flashinfer/one-shot  8.90  transferred
+      "
+    `);
+  });
+
+  it('prints with --json what --out writes, and that is one plan', async () => {
+    const path = join(temporaryFolder(), 'plan.json');
+    const ran = await arfuse(['plan', TINY, '--target', TARGET, '--json', '--out', path]);
+    expect(ran).toEqual({ code: 0, out: planText, err: '' });
+    expect(readFileSync(path, 'utf8')).toBe(planText);
+    expect(JSON.parse(planText)).toMatchObject({
+      kind: 'arfuse.plan',
+      summary: { allReduces: 4, sites: 4, merged: 0, plain: 0, alreadyFused: 0 },
+    });
+  });
+
+  it('says where it wrote the plan', async () => {
+    const path = join(temporaryFolder(), 'plan.json');
+    expect(await text(['plan', TINY, '--target', TARGET, '--out', path])).toContain(
+      `written to ${path}`,
+    );
+  });
+
+  it('reads standard input', async () => {
+    const ran = await arfuse(['plan', '-', '--target', TARGET, '--json'], {
+      stdin: readFileSync(LLAMA),
+    });
+    expect(ran.err).toBe('');
+    expect(JSON.parse(ran.out)).toMatchObject({ summary: { allReduces: 64, sites: 64 } });
+  });
+
+  it('uses colour on a terminal only, and obeys NO_COLOR and FORCE_COLOR', async () => {
+    const coloured = async (tty: boolean, env: Record<string, string>): Promise<boolean> =>
+      (await arfuse(['plan', TINY, '--target', TARGET], { tty, env })).out.includes('\x1b[');
+    expect(await coloured(false, {})).toBe(false);
+    expect(await coloured(true, {})).toBe(true);
+    expect(await coloured(true, { TERM: 'dumb' })).toBe(false);
+    expect(await coloured(true, { NO_COLOR: '1' })).toBe(false);
+    expect(await coloured(true, { NO_COLOR: '' })).toBe(true);
+    expect(await coloured(false, { FORCE_COLOR: '1' })).toBe(true);
+    expect(await coloured(true, { FORCE_COLOR: '0' })).toBe(false);
+    expect((await arfuse(['plan', TINY, '--target', TARGET, '--json'], { tty: true })).out).toBe(
+      planText,
+    );
+  });
+});
+
+describe('explain', () => {
+  it('explains a plan, a graph, and a plan on standard input alike', async () => {
+    const ofPlan = await text(['explain', planFile()]);
+    expect(ofPlan).toContain('4 sites (0 merged)');
+    expect(await text(['explain', TINY, '--target', TARGET])).toBe(ofPlan);
+    const piped = await arfuse(['explain', '-'], { stdin: planText });
+    expect(piped).toEqual({ code: 0, out: ofPlan, err: '' });
+  });
+
+  it('explains one site', async () => {
+    const out = await text(['explain', planFile(), '--site', 's1']);
+    expect(out.split('\n')[0]).toMatch(/^site s1: ar_add_rms at all_reduce\S*/);
+    const document = await json(['explain', planFile(), '--site', 's1']);
+    expect(document).toMatchObject({
+      sites: [{ id: 's1' }],
+      decisions: [{ class: 'c0' }],
+      text: out,
+    });
+  });
+
+  it('refuses a site that does not exist, and lists those that do', async () => {
+    const ran = await arfuse(['explain', planFile(), '--site', 's9']);
+    expect(ran).toMatchObject({ code: 2, out: '' });
+    expect(ran.err).toBe(
+      'error ARFUSE_USAGE: the plan has no site "s9". Its sites are s0 s1 s2 s3.\n',
+    );
+  });
+});
+
+describe('verify', () => {
+  it('proves a graph with one line per check', async () => {
+    const ran = await arfuse(['verify', TINY, '--target', TARGET, '--tokens', '1,3']);
+    expect(ran).toMatchObject({ code: 0, err: '' });
+    expect(badLines(ran.out)).toEqual([]);
+    expect(ran.out).toMatch(/^ {2}function {2}residual, norm +0 {2}1e-10 in float64 +ok$/m);
+    expect(ran.out).toMatch(/^s0 → s1 +flashinfer\/one-shot +\d+ {2}ok$/m);
+    expect(ran.out).toMatch(/\nverified: \d+ checks over 4 sites, rows 1, 3, seed 1\n$/);
+  });
+
+  it('takes a group size instead of a target, and says what it assumes', async () => {
+    const ran = await arfuse(['verify', TINY, '--world', '2', '--tokens', '1']);
+    expect(ran.code).toBe(0);
+    expect(ran.err).toBe('note: no --target; planning for h200-sxm,world=2.\n');
+  });
+
+  it('proves a plan alone', async () => {
+    const document = await json(['verify', planFile(), '--tokens', '1', '--seed', '0']);
+    expect(document).toMatchObject({
+      passed: true,
+      tokens: [1],
+      seed: 0,
+      chains: [],
+      failures: [],
+    });
+    expect(await text(['verify', planFile(), '--tokens', '1'])).toContain(
+      'note Verified without the graph',
+    );
+  });
+
+  it('ends with 1 when a check fails', async () => {
+    const plan = JSON.parse(planText) as {
+      classes: { stages: { kind: string; eps?: number }[] }[];
+    };
+    for (const stage of plan.classes[0]!.stages) if (stage.kind === 'norm') stage.eps = 0.5;
+    const { sealPlan } = await import('@arfuse/core');
+    const path = join(temporaryFolder(), 'changed.json');
+    writeFileSync(path, JSON.stringify(sealPlan(plan as never)));
+    const out = await text(['verify', path, '--tokens', '1'], 1);
+    expect(out).toMatch(
+      /^FAIL class c0 \[@arfuse\/flashinfer\/one-shot\]: function comparison of output "norm"/m,
+    );
+    expect(out).toMatch(/not verified: \d+ of \d+ checks failed\n$/);
+    expect(await json(['verify', path, '--tokens', '1'], 1)).toMatchObject({ passed: false });
+  });
+
+  it('refuses another target than the plan has', async () => {
+    for (const other of [
+      ['--target', 'h200-sxm,world=4'],
+      ['--world', '4'],
+    ]) {
+      const ran = await arfuse(['verify', planFile(), ...other]);
+      expect(ran).toMatchObject({ code: 2, out: '' });
+      expect(ran.err).toContain('the plan is for h200-sxm,world=2,tokens=8192,multicast=off');
+    }
+    expect((await arfuse(['verify', planFile(), '--target', TARGET, '--tokens', '1'])).code).toBe(
+      0,
+    );
+    expect((await arfuse(['verify', planFile(), '--world', '2', '--tokens', '1'])).code).toBe(0);
+    expect((await arfuse(['verify', TINY, '--target', TARGET, '--world', '2'])).code).toBe(2);
+  });
+});
+
+describe('run', () => {
+  it('executes the sites of a plan', async () => {
+    const out = await text(['run', planFile(), '--tokens', '3', '--steps', '2']);
+    expect(out).toMatch(/^reference backend, 2 simulated ranks, 3 tokens, 2 × 4 sites, seed 1\n/);
+    expect(out).toMatch(/^c0 +6 {2}flashinfer\/one-shot {2}all_reduce +0\.\d\d/m);
+    expect(await json(['run', planFile(), '--tokens', '3'])).toMatchObject({
+      backend: 'reference',
+      tokens: 3,
+      ranks: 2,
+      classes: [
+        { class: 'c0', sites: 3 },
+        { class: 'c1', sites: 1 },
+      ],
+    });
+  });
+});
+
+describe('inspect', () => {
+  it('shows what a capture holds', async () => {
+    expect(await text(['inspect', TINY])).toMatchInlineSnapshot(`
+      "<lambda>  fx-readable, post_grad level
+        251 nodes, 24 inputs; symbols: s27; groups: "0"
+        4 all-reduces: 4 sites (4 ar_add_rms), 0 merged, 0 plain, 0 already fused
+      "
+    `);
+    expect(await json(['inspect', LLAMA])).toMatchObject({
+      programs: [
+        {
+          format: 'fx-readable',
+          level: 'aten',
+          allReduces: 64,
+          sites: 64,
+          patterns: { ar_add_rms: 64 },
+        },
+      ],
+      skipped: [],
+    });
+  });
+
+  it('lists the programs of a folder, and shows one of them', async () => {
+    const ran = await arfuse(['inspect', fixture('pt2')]);
+    expect(badLines(ran.out)).toEqual([]);
+    expect(ran.out).toContain('3 qwen3-moe-tiny.tp2.pt2');
+    const one = await arfuse(['inspect', fixture('pt2'), '--program', '3']);
+    expect(one.out).toContain('3 qwen3-moe-tiny.tp2.pt2');
+    expect(one.out).not.toContain('gemma3');
+    const none = await arfuse(['inspect', fixture('pt2'), '--program', '9']);
+    expect(none).toMatchObject({ code: 2, out: '' });
+    expect(none.err).toMatch(
+      /^error ARFUSE_USAGE: there is no program "9"\. The source holds: 1 "gemma3/,
+    );
+  });
+
+  it('names the rows that are in no site', async () => {
+    const out = await text(['inspect', TINY, '--redact']);
+    expect(out).not.toContain('ended at');
+  });
+});
+
+describe('several programs and ranks', () => {
+  it('takes the largest and says so, or the one that --program names', async () => {
+    const largest = await arfuse(['plan', fixture('pt2'), '--target', TARGET]);
+    expect(largest.err).toMatch(
+      /^note: 3 programs; using \d "\S+", which has the most all-reduces \(4\)\./m,
+    );
+    const named = await arfuse([
+      'plan',
+      fixture('pt2'),
+      '--target',
+      TARGET,
+      '--program',
+      'llama-tiny.tp2.pt2',
+      '--json',
+    ]);
+    const alone = await arfuse([
+      'plan',
+      fixture('pt2/llama-tiny.tp2.pt2'),
+      '--target',
+      TARGET,
+      '--json',
+    ]);
+    expect(JSON.parse(named.out)).toMatchObject({
+      hash: (JSON.parse(alone.out) as { hash: string }).hash,
+    });
+  });
+
+  it('says where the rank folders suggest another group size', async () => {
+    const folder = fixture('llama-tiny-gloo');
+    const four = await arfuse(['plan', folder, '--target', 'h200-sxm,world=4']);
+    expect(four.code).toBe(0);
+    expect(four.err).toContain('note: the source holds 2 ranks, the target says world=4.');
+    expect((await arfuse(['plan', folder, '--target', TARGET])).err).not.toContain(
+      'the source holds',
+    );
+  });
+});
+
+describe('table', () => {
+  it('lists the tables', async () => {
+    const out = await text(['table', 'list']);
+    expect(out).toMatch(/^h200-sxm-2x +1\.0\.0 +measured +\d+ {2}2 x H200 SXM/m);
+    const ran = await arfuse(['table', 'list', '--json']);
+    const tables = JSON.parse(ran.out) as { name: string; rows: number }[];
+    expect(
+      tables.find(({ name }) => name === '@arfuse/thresholds/vllm-0.33')?.rows,
+    ).toBeGreaterThan(100);
+  });
+
+  it('shows every table within 100 columns, by its full or short name', async () => {
+    const { out } = await arfuse(['table', 'list', '--json']);
+    for (const { name, version } of JSON.parse(out) as { name: string; version: string }[]) {
+      const shown = await text(['table', 'show', name]);
+      expect(shown.split('\n').length).toBeGreaterThan(8);
+      expect(
+        await text(['table', 'show', `${name.replace('@arfuse/thresholds/', '')}@${version}`]),
+      ).toBe(shown);
+    }
+    expect(await json(['table', 'show', 'vllm-0.33'])).toMatchObject({ kind: 'limits' });
+  });
+
+  it('lists the names when there is no such table', async () => {
+    const ran = await arfuse(['table', 'show', 'nothing']);
+    expect(ran).toMatchObject({ code: 2, out: '' });
+    expect(ran.err).toMatch(/there is no table "nothing"\. Known tables: h200-sxm-2x, /);
+  });
+});
+
+describe('export vllm', () => {
+  it('prints the configuration, and what it cannot say on standard error', async () => {
+    const ran = await arfuse(['export', 'vllm', planFile()]);
+    expect(ran.code, ran.err).toBe(0);
+    expect(JSON.parse(ran.out)).toMatchObject({ pass_config: {} });
+    expect(ran.err).toContain("--compilation-config '{");
+    const document = await json(['export', 'vllm', TINY, '--target', TARGET]);
+    expect(document.config).toEqual(JSON.parse(ran.out));
+  });
+});
+
+describe('help', () => {
+  it('prints help and version, and ends with 0', async () => {
+    const { version } = JSON.parse(
+      readFileSync(new URL('../package.json', import.meta.url), 'utf8'),
+    ) as { version: string };
+    expect(await text(['--version'])).toBe(`${version}\n`);
+    expect(await text(['--help'])).toContain('Usage: arfuse [options] [command]');
+    for (const command of ['inspect', 'plan', 'explain', 'verify', 'run', 'table', 'export']) {
+      expect(await text([command, '--help'])).toContain(`Usage: arfuse ${command}`);
+    }
+  });
+});
