@@ -1,0 +1,50 @@
+import { findSites, parseTarget, plan, readGraph } from '@arfuse/core';
+import { flashinfer } from '@arfuse/flashinfer';
+import { symmMem } from '@arfuse/symm-mem';
+
+const TARGET = parseTarget('h200-sxm,world=2');
+const BACKENDS = [flashinfer(), symmMem()];
+
+/** @param {Uint8Array} bytes */
+async function parse(bytes) {
+  const { programs } = await readGraph(bytes, { source: 'bench' });
+  if (!programs[0]) throw new Error('the input holds no program');
+  return programs[0].graph;
+}
+
+/** @param {import('@arfuse/core').Graph} graph */
+function planOf(graph) {
+  return plan(graph, { target: TARGET, use: BACKENDS });
+}
+
+/**
+ * One pass through the phases, each on a graph that nobody has looked at before (a graph keeps its use lists).
+ *
+ * @param {Uint8Array} bytes
+ * @returns {Promise<{ nodes: number, sites: number, parse: number, match: number, matchAndPlan: number, total: number }>} times in ms
+ */
+export async function onePass(bytes) {
+  const start = performance.now();
+  const graph = await parse(bytes);
+  const parsed = performance.now();
+  const made = planOf(graph);
+  const planned = performance.now();
+  const fresh = await parse(bytes);
+  const before = performance.now();
+  findSites(fresh);
+  const match = performance.now() - before;
+  return {
+    nodes: graph.nodes.length,
+    sites: made.summary.sites,
+    parse: parsed - start,
+    match,
+    matchAndPlan: planned - parsed,
+    total: planned - start,
+  };
+}
+
+/** Reads and plans once, and keeps everything alive. @param {Uint8Array} bytes */
+export async function readAndPlan(bytes) {
+  const graph = await parse(bytes);
+  return { graph, plan: planOf(graph) };
+}
