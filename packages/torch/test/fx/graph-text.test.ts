@@ -53,6 +53,26 @@ describe('print(graph)', () => {
     expect(graph.outputs.map((arg) => show(graph, arg))).toEqual(['%to__attn', '%norm']);
   });
 
+  it('takes an index from the end, and a slice, of the results as a tuple', () => {
+    const graph = graphOf(
+      text(
+        'graph():',
+        '    %x : [num_users=2] = placeholder[target=x]',
+        '    %y : [num_users=1] = call_function[target=torch.ops.higher_order.auto_functionalized](args = (torch.ops._C.rms_norm.default,), kwargs = {result: %x, input: %x})',
+        '    %state : [num_users=1] = call_function[target=operator.getitem](args = (%y, 1), kwargs = {})',
+        '    %last : [num_users=1] = call_function[target=operator.getitem](args = (%y, -1), kwargs = {})',
+        '    %rest : [num_users=1] = call_function[target=operator.getitem](args = (%y, slice(1, None, None)), kwargs = {})',
+        '    return (state, last, rest)',
+      ),
+    );
+    expect(graph.nodes.map((node) => call(graph, node))).toEqual([
+      ['_C.rms_norm.default'],
+      ['operator.getitem', '%y', -1],
+      ['operator.getitem', '%y', expect.objectContaining({ kind: 'slice' })],
+    ]);
+    expect(graph.outputs.map((arg) => show(graph, arg))).toEqual(['%state', '%last', '%rest']);
+  });
+
   it('reads an Inductor fragment, whose other values are inputs', () => {
     const [program] = parseFx(
       text(
