@@ -1,4 +1,4 @@
-// Writes the generated documents: `node tools/src/docs.mjs [--check]`, after a build.
+// Writes the generated documents: `pnpm docs:patterns [--check]`, after a build.
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { patternsPage } from './docs/patterns-page.mjs';
@@ -28,7 +28,7 @@ printChecks(
     if (process.argv.includes('--check')) {
       return {
         name: file,
-        problems: [`${file} is not what the data say. Run "node tools/src/docs.mjs".`],
+        problems: [`${file} is not what the data say. Run "pnpm docs:patterns".`],
       };
     }
     mkdirSync(dirname(path), { recursive: true });

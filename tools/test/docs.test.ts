@@ -18,7 +18,11 @@ describe('docs/patterns.md', () => {
         name: 'ar_rms',
         title: 'all-reduce and norm',
         example: 'y = rms(all_reduce(x))',
-        steps: [{ stage: 'merge', optional: true }, { stage: 'norm' }],
+        steps: [
+          { stage: 'merge', optional: true },
+          { stage: 'norm' },
+          { stage: 'quant', optional: true },
+        ],
       },
     ],
     spellings: [
@@ -31,8 +35,9 @@ describe('docs/patterns.md', () => {
 
   it('has every fusion with its chain', () => {
     expect(page).toContain(
-      '### `ar_rms`\n\nAll-reduce and norm.\n\nStages: all_reduce → [merge] → norm;',
+      '### `ar_rms`\n\nAll-reduce and norm.\n\nStages: all_reduce → [merge] → norm → [quant];',
     );
+    expect(page).toContain('\n\nOutputs: all_reduce, norm, quant, scale; ');
   });
 
   it('has one-line spellings in tables, escaped, and longer ones as blocks', () => {

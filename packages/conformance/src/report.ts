@@ -5,7 +5,7 @@ export interface ConformanceCheck {
   /** Kernel id, or the backend's name for rules about the whole. */
   readonly subject: string;
   readonly passed: boolean;
-  /** How many cases were tried. */
+  /** How many cases were tried; 0 when nothing that came before let the rule be tried. */
   readonly cases: number;
   /** The first failure, in words; absent when it passed. */
   readonly failure?: string;
@@ -51,7 +51,7 @@ export class RuleRecorder {
 export function formatReport(report: ConformanceReport): string {
   const lines = report.checks.map(
     (check) =>
-      `${check.passed ? 'ok  ' : 'FAIL'} ${check.subject}: ${check.rule} (${check.cases} cases)${
+      `${check.cases === 0 ? 'none' : check.passed ? 'ok  ' : 'FAIL'} ${check.subject}: ${check.rule} (${check.cases} cases)${
         check.failure ? `\n     ${check.failure}` : ''
       }`,
   );

@@ -78,6 +78,8 @@ function runs(): Run[] {
       outputs: [['residual', 'norm']],
     },
     { stages: [{ kind: 'merge' }], outputs: [['all_reduce']] },
+    { stages: [{ kind: 'merge' }, allReduce, residual, norm], outputs: [['residual', 'norm']] },
+    { stages: [{ kind: 'all_reduce', partial: 0 }], outputs: [['all_reduce']] },
     { stages: [norm], outputs: [['norm']] },
     { stages: [residual, norm], outputs: [['residual', 'norm']] },
     { stages: [preNorm, residual, norm], outputs: [['residual', 'norm']] },

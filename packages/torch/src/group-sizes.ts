@@ -1,5 +1,6 @@
 import { GraphError } from '@arfuse/contract';
 import { type Arg, DEFAULT_OPS, type Graph, type Node } from '@arfuse/graph';
+import { cut, quote } from './quote.ts';
 
 /** Parameters that state the size of the group in the same call's `group_name`. */
 const SIZE_PARAMETERS = ['group_size', 'world_size'];
@@ -28,14 +29,14 @@ export function statedGroupSizes(graph: Graph): Record<string, number> {
       const known = Object.hasOwn(sizes, group.value) ? sizes[group.value] : undefined;
       if (known !== undefined && known !== value) {
         throw new GraphError({
-          message: `node "${node.name}" gives group ${JSON.stringify(group.value)} the size ${value}; an earlier one gives it ${known}.`,
+          message: `node ${quote(node.name)} gives group ${quote(group.value)} the size ${value}; an earlier one gives it ${known}.`,
           hint: 'One group has one size: the file is damaged or joins graphs of different runs.',
           place: {
             ...(graph.meta.source === undefined ? {} : { file: graph.meta.source }),
             ...(node.provenance.line === undefined ? {} : { line: node.provenance.line }),
             ...(node.provenance.pointer === undefined ? {} : { pointer: node.provenance.pointer }),
           },
-          details: { group: group.value, sizes: [known, value] },
+          details: { group: cut(group.value), sizes: [known, value] },
         });
       }
       sizes[group.value] = value;

@@ -5,6 +5,7 @@ import type { ImportedProgram, ImportOptions, ImportResult } from './importer.ts
 import type { StreamOptions } from './input/byte-source.ts';
 import { describeJson } from './json/json-reader.ts';
 import { parseJson } from './json/parse-json.ts';
+import { cut } from './quote.ts';
 
 /**
  * Reads a JSON document: an ExportedProgram, or a graph that arfuse has written.
@@ -33,7 +34,7 @@ export function readJson(
     const members =
       typeof document === 'object' && document !== null ? Object.keys(document).slice(0, 5) : [];
     throw new GraphFormatError({
-      message: `this JSON is ${describeJson(document)}${members.length > 0 ? ` with the members ${members.join(', ')}` : ''}, no graph.`,
+      message: `this JSON is ${describeJson(document)}${members.length > 0 ? ` with the members ${members.map((member) => cut(member)).join(', ')}` : ''}, no graph.`,
       hint: 'Expected an ExportedProgram ("graph_module") or a graph that arfuse has written ("format": "arfuse.graph").',
       place: { file: source, pointer: '' },
     });

@@ -24,6 +24,15 @@ const SECTIONS = [
   },
 ];
 
+/** What a stage leaves that something outside the site may read. @type {Readonly<Record<string, readonly string[]>>} */
+const LEAVES = {
+  all_reduce: ['all_reduce'],
+  pre_norm: ['pre_norm'],
+  residual: ['residual'],
+  norm: ['norm'],
+  quant: ['quant', 'scale'],
+};
+
 /** A Markdown code span that may hold backticks and stands in a table. @param {string} text */
 function span(text) {
   const escaped = text.replace(/\|/g, '\\|');
@@ -48,7 +57,7 @@ export function patternsPage({ fusions, spellings, alreadyFused }) {
   const lines = [
     '# What matches',
     '',
-    '<!-- Written by tools/src/docs.mjs from the data of @arfuse/patterns. Edit those, then run: node tools/src/docs.mjs -->',
+    '<!-- Written by tools/src/docs.mjs from the data of @arfuse/patterns. Edit those, then run: pnpm docs:patterns -->',
     '',
     'Matching has two layers. *Spellings* lift raw nodes to canonical ops, with the attributes that change results as data.',
     '*Fusions* are chains of canonical ops that start at one all-reduce, or at two whose results are only summed. Views that',
@@ -57,15 +66,24 @@ export function patternsPage({ fusions, spellings, alreadyFused }) {
     '',
     '## Fusions',
     '',
+    'A site keeps the results that something outside it reads, and no others. `all_reduce` is the value behind a merge, a scale',
+    'and a bias; `scale` is the one that a quantiser computes, so a static quantiser has none. A chain in which any other value',
+    'escapes, such as the sum before a bias, is no site.',
+    '',
   ];
   for (const { name, title, example, steps } of fusions) {
     const chain = [
       'all_reduce',
       ...steps.map(({ stage, optional }) => (optional ? `[${stage}]` : stage)),
     ];
+    const outputs = ['all_reduce', ...steps.map(({ stage }) => stage)].flatMap(
+      (stage) => LEAVES[stage] ?? [],
+    );
     lines.push(`### \`${name}\``, '', `${title[0]?.toUpperCase()}${title.slice(1)}.`, '');
     lines.push(
       `Stages: ${chain.join(' → ')}; those in brackets where the graph has them.`,
+      '',
+      `Outputs: ${outputs.join(', ')}; those that something else reads.`,
       '',
       ...block(example),
     );

@@ -31,8 +31,11 @@ const MAX_NESTING = 200;
 /** Most digits of an integer, as in arfuse's JSON. */
 const MAX_DIGITS = 4000;
 
-/** Longest text that is worth remembering, or showing whole. */
+/** Longest text that is worth remembering. */
 const MAX_CACHED = 200;
+
+/** Longest text that an error shows whole. */
+const MAX_SHOWN = 80;
 
 class Parser {
   readonly #text: string;
@@ -56,7 +59,7 @@ class Parser {
 
   #fail(expected: string): never {
     const shown =
-      this.#text.length > MAX_CACHED ? `${this.#text.slice(0, MAX_CACHED)}…` : this.#text;
+      this.#text.length > MAX_SHOWN ? `${this.#text.slice(0, MAX_SHOWN - 1)}…` : this.#text;
     throw new GraphFormatError({
       message: `"${shown}" is no symbolic expression: expected ${expected} at column ${this.#start + 1}.`,
       hint: "Expressions look like 8*s72 + 1, (s72//8), Max(1, s72) or Mul(Integer(8), Symbol('s72')).",

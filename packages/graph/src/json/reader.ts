@@ -1,5 +1,8 @@
 import { GraphFormatError, type Place } from '@arfuse/contract';
 
+/** A member's name as errors show it: damaged input holds names of megabytes. */
+const shown = (key: string): string => (key.length > 80 ? `${key.slice(0, 79)}…` : key);
+
 /** A JSON value with the pointer at which it stands, and typed access that refuses what does not fit. */
 export class JsonReader {
   readonly value: unknown;
@@ -54,7 +57,7 @@ export class JsonReader {
   only(keys: readonly string[]): this {
     for (const key of Object.keys(this.record)) {
       if (!keys.includes(key))
-        this.fail(`unknown member "${key}".`, `Known members: ${keys.join(', ')}.`);
+        this.fail(`unknown member "${shown(key)}".`, `Known members: ${keys.join(', ')}.`);
     }
     return this;
   }
@@ -124,7 +127,7 @@ export class JsonReader {
     return new JsonReader(
       value,
       this.#place,
-      `${this.#pointer}/${key.replaceAll('~', '~0').replaceAll('/', '~1')}`,
+      `${this.#pointer}/${shown(key).replaceAll('~', '~0').replaceAll('/', '~1')}`,
     );
   }
 }

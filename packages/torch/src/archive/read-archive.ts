@@ -3,7 +3,8 @@ import { isExportedProgram, readExportedProgram } from '../exported/index.ts';
 import type { ImportedProgram, ImportOptions, ImportResult, Skipped } from '../importer.ts';
 import type { StreamOptions } from '../input/byte-source.ts';
 import { parseJson } from '../json/parse-json.ts';
-import { ZipReader } from './zip.ts';
+import { cut, quote } from '../quote.ts';
+import { memberPlace, ZipReader } from './zip.ts';
 
 /** Layout of torch ≤ 2.7, before models had a folder. */
 const LEGACY_MODEL = 'serialized_exported_program.json';
@@ -60,10 +61,10 @@ async function checkVersion(
     const text = (await zip.text(version)).trim();
     if (text !== '0') {
       throw new UnsupportedError({
-        message: `this .pt2 archive has version ${JSON.stringify(text)}; arfuse reads version 0.`,
+        message: `this .pt2 archive has version ${quote(text)}; arfuse reads version 0.`,
         hint: 'Upgrade @arfuse/torch, or save the program with an older PyTorch.',
-        place: { file: `${source}!${version}` },
-        details: { version: text },
+        place: { file: memberPlace(source, version) },
+        details: { version: cut(text) },
       });
     }
   }
@@ -72,7 +73,7 @@ async function checkVersion(
     const text = (await zip.text(order)).trim();
     if (text !== 'little')
       warnings.push(
-        `${source}!${order} says ${JSON.stringify(text)}; only the graph is read, which has no byte order.`,
+        `${memberPlace(source, order)} says ${quote(text)}; only the graph is read, which has no byte order.`,
       );
   }
 }
@@ -111,7 +112,7 @@ export async function readArchive(
     const programs: ImportedProgram[] = [];
     for (const member of members) {
       stream.signal?.throwIfAborted();
-      const place = `${source}!${member}`;
+      const place = memberPlace(source, member);
       const name = member.endsWith(LEGACY_MODEL)
         ? 'model'
         : member.slice(member.lastIndexOf('/') + 1, -'.json'.length);
@@ -151,7 +152,7 @@ function rootOf(members: readonly string[], source: string): string {
   );
   if (roots.size > 1) {
     throw new GraphFormatError({
-      message: `the archive has models under several roots: ${[...roots].map((root) => JSON.stringify(root)).join(', ')}.`,
+      message: `the archive has models under several roots: ${[...roots].slice(0, 3).map(quote).join(', ')}.`,
       hint: 'A .pt2 archive has one root folder; save the program again.',
       place: { file: source },
     });

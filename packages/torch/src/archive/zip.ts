@@ -4,10 +4,16 @@ import { ArfuseError, GraphFormatError, LimitError, UnsupportedError } from '@ar
 import type { Entry, ZipFile } from 'yauzl';
 import { ioError, type StreamOptions } from '../input/byte-source.ts';
 import { decodeText } from '../input/text.ts';
+import { cut } from '../quote.ts';
 
 const DAMAGED = 'The archive is cut off or corrupt; copy it again, or check it with unzip -t.';
 const STORED = 0;
 const DEFLATED = 8;
+
+/** `a.pt2!root/models/model.json`. No producer writes longer names than are shown. */
+export function memberPlace(source: string, member: string): string {
+  return `${source}!${cut(member, 200)}`;
+}
 
 /** A ZIP archive with random access: the central directory is read, and of the members only those asked for. */
 export class ZipReader {
@@ -60,7 +66,7 @@ export class ZipReader {
         throw new GraphFormatError({
           message: 'the archive lists this member twice.',
           hint: 'Readers would disagree about its content; write the archive again.',
-          place: { file: `${source}!${entry.fileName}` },
+          place: { file: memberPlace(source, entry.fileName) },
         });
       }
       this.#entries.set(entry.fileName, entry);
@@ -83,7 +89,7 @@ export class ZipReader {
    */
   async text(name: string): Promise<string> {
     const entry = this.#entries.get(name)!;
-    const options = { ...this.#options, source: `${this.#options.source}!${name}` };
+    const options = { ...this.#options, source: memberPlace(this.#options.source, name) };
     this.#check(entry, options);
     const chunks: Buffer[] = [];
     let crc = 0;
@@ -157,7 +163,7 @@ const hex = (value: number): string => (value >>> 0).toString(16).padStart(8, '0
 function damaged(error: unknown, source: string, path?: string): unknown {
   if (ArfuseError.isInstance(error) || (error as Error).name === 'AbortError') return error;
   if (path !== undefined && (error as NodeJS.ErrnoException).syscall) return ioError(error, path);
-  const message = error instanceof Error ? error.message : String(error);
+  const message = cut(error instanceof Error ? error.message : String(error), 200);
   return new GraphFormatError({
     message: `the ZIP archive cannot be read: ${message}.`,
     hint: DAMAGED,

@@ -1,4 +1,7 @@
-import { type Graph, opBase } from '@arfuse/graph';
+import { type Graph, type Node, opBase } from '@arfuse/graph';
+import { cut, quote } from '../quote.ts';
+
+const said = ({ op, name }: Node): string => `${cut(op)} (${quote(name)})`;
 
 /**
  * The first difference in structure between the same program on two ranks, in words; undefined when both run the same
@@ -9,8 +12,7 @@ export function structuralDifference(graph: Graph, reference: Graph): string | u
   const count = Math.min(graph.nodes.length, reference.nodes.length);
   for (let i = 0; i < count; i += 1) {
     const [a, b] = [graph.nodes[i]!, reference.nodes[i]!];
-    if (opBase(a.op) !== opBase(b.op))
-      return `node ${i} is ${a.op} ("${a.name}") here and ${b.op} ("${b.name}") there`;
+    if (opBase(a.op) !== opBase(b.op)) return `node ${i} is ${said(a)} here and ${said(b)} there`;
   }
   if (graph.nodes.length !== reference.nodes.length) {
     return `it has ${graph.nodes.length} nodes here and ${reference.nodes.length} there`;

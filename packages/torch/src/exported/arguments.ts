@@ -1,6 +1,7 @@
 import { type Arg, NONE, valueArg } from '@arfuse/graph';
-import type { JsonReader } from '../json/json-reader.ts';
+import { describeJson, type JsonReader } from '../json/json-reader.ts';
 import type { JsonValue } from '../json/parse-json.ts';
+import { quote } from '../quote.ts';
 import { LAYOUTS, MEMORY_FORMATS } from './enums.ts';
 import { opOfTarget } from './op-target.ts';
 import { readUnion, type Scope } from './scope.ts';
@@ -43,7 +44,7 @@ function symbolic(scalar: 'int' | 'float' | 'bool'): Read {
     if (tag === 'as_int') return int(reader, inner);
     if (tag === 'as_float') return float(reader, inner);
     if (tag === 'as_bool') return bool(reader, inner);
-    if (tag !== 'as_name') return reader.fail(`unknown kind of symbolic ${scalar} "${tag}".`);
+    if (tag !== 'as_name') return reader.fail(`unknown kind of symbolic ${scalar} ${quote(tag)}.`);
     const name = reader.string(inner, 'the name of a symbolic scalar');
     const id = scope.lookup(name);
     if (id !== undefined) return valueArg(id);
@@ -60,14 +61,14 @@ const optionalTensor: Read = (scope, value) => {
   const { tag, value: inner } = readUnion(scope.reader, value, 'an optional tensor');
   if (tag === 'as_none') return NONE;
   if (tag === 'as_tensor') return tensor(scope, inner);
-  return scope.reader.fail(`unknown kind of optional tensor "${tag}".`);
+  return scope.reader.fail(`unknown kind of optional tensor ${quote(tag)}.`);
 };
 
 function enumeration(type: string, names: Readonly<Record<number, string>>): Read {
   return (scope, value) => {
     const name = typeof value === 'number' ? names[value] : undefined;
     return name === undefined
-      ? scope.reader.fail(`the ${type} ${String(value)} has no known meaning in schema 8.`)
+      ? scope.reader.fail(`the ${type} ${describeJson(value)} has no known meaning in schema 8.`)
       : { kind: 'enum', type, value: name };
   };
 }
@@ -151,7 +152,7 @@ export function readArgument(
     const read = Object.hasOwn(READERS, tag) ? READERS[tag] : undefined;
     if (read) return read(scope, inner);
     return reader.fail(
-      `unknown kind of argument "${tag}".`,
+      `unknown kind of argument ${quote(tag)}.`,
       'It was added after schema 8.20; upgrade @arfuse/torch, or export with an older PyTorch.',
     );
   });

@@ -1,5 +1,6 @@
 import type { ValueType } from '@arfuse/graph';
 import type { JsonValue } from '../json/parse-json.ts';
+import { quote } from '../quote.ts';
 import { nameOf } from './arguments.ts';
 import { readUnion, type Scope } from './scope.ts';
 
@@ -54,6 +55,6 @@ export function definedBy(scope: Scope, value: JsonValue | undefined): (Definiti
     case 'as_string':
       return [null];
     default:
-      return reader.fail(`an argument of kind "${tag}" cannot define a value.`);
+      return reader.fail(`an argument of kind ${quote(tag)} cannot define a value.`);
   }
 }

@@ -2,6 +2,7 @@ import type { Graph, GraphMeta, SymbolInfo } from '@arfuse/graph';
 import { DEFAULT_LIMITS, type ImportLimits } from '../importer.ts';
 import { JsonReader } from '../json/json-reader.ts';
 import { type JsonObject, type JsonValue, parseJson } from '../json/parse-json.ts';
+import { cut, quote } from '../quote.ts';
 import { readGraphJson } from './read-graph-json.ts';
 import { readSchemaVersion } from './schema-version.ts';
 import { ProgramContext } from './scope.ts';
@@ -94,11 +95,11 @@ function readRanges(context: ProgramContext, value: JsonValue | undefined): void
     const ranges = reader.object(value, 'the range constraints');
     for (const name of Object.keys(ranges)) {
       reader.at(name, () => {
-        const range = reader.object(ranges[name], `the range of "${name}"`);
+        const range = reader.object(ranges[name], `the range of ${quote(name)}`);
         const min = bound(range, 'min_val');
         const max = bound(range, 'max_val');
         if (min !== null && max !== null && min > max) {
-          reader.fail(`the range of "${name}" is empty: ${min} to ${max}.`);
+          reader.fail(`the range of ${quote(name)} is empty: ${cut(`${min} to ${max}`)}.`);
         }
         context.ranges.set(name, { name, min, max });
       });

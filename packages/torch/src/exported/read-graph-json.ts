@@ -1,6 +1,7 @@
 import { LimitError, type Place } from '@arfuse/contract';
 import { type Arg, type Graph, GraphBuilder, type GraphMeta, type NodeSpec } from '@arfuse/graph';
 import type { JsonObject, JsonValue } from '../json/parse-json.ts';
+import { quote } from '../quote.ts';
 import { readArgument } from './arguments.ts';
 import { type Definition, definedBy } from './definitions.ts';
 import { opOfTarget } from './op-target.ts';
@@ -40,9 +41,15 @@ class GraphReader {
           details: { nodes: nodes.length, maxNodes: this.#context.maxNodes },
         });
       }
-      const base = reader.place();
+      const pointer = reader.pointer();
+      const place = reader.place();
       nodes.forEach((node, index) => {
-        reader.at(index, () => this.#node(node, { ...base, pointer: `${base.pointer}/${index}` }));
+        reader.at(index, () =>
+          this.#node(node, `${pointer}/${index}`, {
+            ...place,
+            pointer: `${place.pointer}/${index}`,
+          }),
+        );
       });
     });
     const outputs = reader.at('outputs', () =>
@@ -80,7 +87,7 @@ class GraphReader {
     return name;
   }
 
-  #node(value: JsonValue, place: Place): void {
+  #node(value: JsonValue, pointer: string, place: Place): void {
     const { reader } = this.#context;
     const node = reader.object(value, 'a node');
     const target = reader.string(node.target, 'the target of a node');
@@ -96,7 +103,7 @@ class GraphReader {
     const id = this.#builder.node({
       ...call,
       name,
-      provenance: nodeProvenance(metadata, place.pointer!, this.#context),
+      provenance: nodeProvenance(metadata, pointer, this.#context),
       place,
       results: single
         ? { kind: 'one', type: single.type }
@@ -124,7 +131,7 @@ class GraphReader {
         // Kind 1 is positional, 2 keyword; older files have no kind, but schema names.
         if (named.kind === 1 || name === '') args.push(arg);
         else if (name === '__proto__' || Object.hasOwn(kwargs, name))
-          reader.fail(`the argument "${name}" is given twice, or is none.`);
+          reader.fail(`the argument ${quote(name)} is given twice, or is none.`);
         else kwargs[name] = arg;
       }),
     );

@@ -8,8 +8,9 @@ import {
   type ValueId,
   type ValueType,
 } from '@arfuse/graph';
-import type { JsonReader } from '../json/json-reader.ts';
+import { describeJson, type JsonReader } from '../json/json-reader.ts';
 import type { JsonObject, JsonValue } from '../json/parse-json.ts';
+import { cut, quote } from '../quote.ts';
 import { SCALAR_TYPES } from './enums.ts';
 
 /** The one member of a union object such as `{"as_int": 3}`. */
@@ -24,7 +25,7 @@ export function readUnion(reader: JsonReader, value: JsonValue | undefined, what
   const tags = Object.keys(object);
   if (tags.length !== 1) {
     reader.fail(
-      `expected ${what} with exactly one tag, found ${tags.length === 0 ? 'none' : tags.join(', ')}.`,
+      `expected ${what} with exactly one tag, found ${tags.length === 0 ? 'none' : cut(tags.join(', '))}.`,
     );
   }
   return { tag: tags[0]!, value: object[tags[0]!]! };
@@ -53,9 +54,7 @@ export class ProgramContext {
       return parseDim(text);
     } catch (error) {
       if (!ArfuseError.isInstance(error)) throw error;
-      return this.reader.fail(
-        `the symbolic expression ${JSON.stringify(text)} cannot be read: ${error.message}`,
-      );
+      return this.reader.fail(`this symbolic expression cannot be read: ${error.message}`);
     }
   }
 }
@@ -101,7 +100,7 @@ export class Scope {
     const id = this.#values.get(name);
     if (id !== undefined) return id;
     return this.reader.fail(
-      `the value ${JSON.stringify(name)} is used before anything defines it.`,
+      `the value ${quote(name)} is used before anything defines it.`,
       'Nodes stand in program order: the file is damaged, incomplete or cyclic.',
     );
   }
@@ -150,7 +149,7 @@ export class Scope {
     return reader.at(key, () =>
       reader.each(value, key, (item) => {
         const size = this.#symbolicScalar(item, 'a size');
-        if (typeof size !== 'object' && size < 0) reader.fail(`a size is ${size}.`);
+        if (typeof size !== 'object' && size < 0) reader.fail(`a size is ${describeJson(size)}.`);
         return size;
       }),
     );
@@ -160,7 +159,7 @@ export class Scope {
     const dtype = typeof value === 'number' ? SCALAR_TYPES[value] : undefined;
     return (
       dtype ??
-      this.reader.fail(`the element type ${String(value)} has no known meaning in schema 8.`)
+      this.reader.fail(`the element type ${describeJson(value)} has no known meaning in schema 8.`)
     );
   }
 
@@ -189,7 +188,7 @@ export class Scope {
         return dim;
       }
       default:
-        return reader.fail(`unknown kind of symbolic scalar "${tag}".`);
+        return reader.fail(`unknown kind of symbolic scalar ${quote(tag)}.`);
     }
   }
 

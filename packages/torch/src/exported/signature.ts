@@ -1,5 +1,6 @@
 import type { Arg, Graph, GraphMeta, ValueId } from '@arfuse/graph';
 import type { JsonObject, JsonValue } from '../json/parse-json.ts';
+import { quote } from '../quote.ts';
 import { type ProgramContext, readUnion } from './scope.ts';
 
 const LABEL_KEYS: Readonly<Record<string, string>> = {
@@ -33,7 +34,7 @@ function inputLabels(
       const arg = reader.object(spec.arg, 'the argument of an input spec');
       const name = reader.string(arg.name, 'the name of an input');
       if (!inputs.has(name))
-        reader.fail(`the signature names ${JSON.stringify(name)}, which is no input of the graph.`);
+        reader.fail(`the signature names ${quote(name)}, which is no input of the graph.`);
       labels[name] = reader.string(spec[key], key);
     });
   });
@@ -58,9 +59,7 @@ function overwrittenInputs(
       const name = tag === 'user_input_mutation' ? target : byLabel.get(target);
       return (
         name ??
-        reader.fail(
-          `the output overwrites ${JSON.stringify(target)}, which is no input of the program.`,
-        )
+        reader.fail(`the output overwrites ${quote(target)}, which is no input of the program.`)
       );
     });
   });
@@ -101,7 +100,7 @@ export function applySignature(
     if (input === undefined || output.kind !== 'value') {
       reader.at('output_specs', () =>
         reader.at(index, () =>
-          reader.fail(`the output overwrites ${JSON.stringify(name)}, which is no tensor input.`),
+          reader.fail(`the output overwrites ${quote(name)}, which is no tensor input.`),
         ),
       );
     } else if (output.id !== input) writes.set(input, output.id);

@@ -2,6 +2,8 @@ import { ArfuseError, isDType } from '@arfuse/contract';
 import { type Dim, type GraphBuilder, parseDim, symbolsOf, type ValueType } from '@arfuse/graph';
 import { CLOSE, CLOSE_SQUARE, COMMA, OPEN, OPEN_SQUARE } from './characters.ts';
 
+/** Tensor subclasses around one another, `DTensor(AsyncTensor(f32[8]))`. */
+const MAX_WRAPPERS = 8;
 const INTEGER = /^\d{1,15}$/;
 const BOOLEAN = /^(?:Eq|Ne|Lt|Le|Gt|Ge|And|Or|Not)\(|[<>]|[!=]=|^(?:True|False)$/;
 const FLOAT = /\bz?u?f\d|ToFloat|TrueDiv|\bz(?:u?f)\d|\d\.\d/;
@@ -82,7 +84,7 @@ export class Annotations {
     return dim;
   }
 
-  #parse(text: string): ValueType | null {
+  #parse(text: string, wrappers = 0): ValueType | null {
     const bracket = text.indexOf('[');
     const head = bracket < 0 ? text : text.slice(0, bracket);
     if (isDType(head)) {
@@ -91,10 +93,10 @@ export class Annotations {
     } else if (text.startsWith('Sym(') && text.endsWith(')'))
       return this.#symbolic(text.slice(4, -1));
     else if (text === 'torch.Tensor' || text === 'Tensor' || text === 'torch_Tensor') return null;
-    else {
-      const wrapped = /^\w+\((.*)\)$/s.exec(text);
-      const inner = wrapped && splitTopLevel(wrapped[1]!)[0];
-      const type = inner === undefined || inner === null ? null : this.#parse(inner);
+    else if (wrappers < MAX_WRAPPERS) {
+      const wrapped = /^\w+\((.*)\)$/s.exec(text)?.[1];
+      const inner = wrapped === undefined ? undefined : splitTopLevel(wrapped)[0];
+      const type = inner === undefined ? null : this.#parse(inner, wrappers + 1);
       if (type?.kind === 'tensor') return { ...type, wrapper: text };
     }
     return { kind: 'opaque', text };

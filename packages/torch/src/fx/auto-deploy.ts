@@ -1,6 +1,8 @@
 import { dtypeFromTorch } from '@arfuse/contract';
 import type { Arg, Dim, ValueType } from '@arfuse/graph';
-import { CLOSE, COMMA, PERCENT } from './characters.ts';
+import { quote } from '../quote.ts';
+import { splitTopLevel } from './annotation.ts';
+import { CLOSE, COMMA, HASH, PERCENT } from './characters.ts';
 import { FlatGraph } from './flat-graph.ts';
 import { type FxContext, FxProgram } from './program.ts';
 import type { FxGraph } from './readable.ts';
@@ -45,6 +47,11 @@ class AutoDeployReader {
       { value: (value, at) => this.#value(value, at), word: (word) => this.#flat.value(word) },
       context.limits.maxDepth,
     );
+  }
+
+  /** Whether the "output" line is still to come. */
+  get isOpen(): boolean {
+    return this.#outputs === undefined;
   }
 
   line(at: number, end: number, number: number): void {
@@ -110,7 +117,7 @@ class AutoDeployReader {
     const tail = text.slice(reader.at, end);
     const tuple = TUPLE.exec(tail);
     const type = tuple
-      ? this.#types(tuple[1]!, tuple[2]!)
+      ? this.#types(tuple[1]!, tuple[2]!, reader.at)
       : (this.#type(tail.replace(/^ : /, '').trim(), reader.at) ?? undefined);
     this.#flat.call(
       { name, op, args, kwargs: {}, type, users: undefined, at, line: number },
@@ -151,7 +158,7 @@ class AutoDeployReader {
 
   #trailingType(at: number): ValueType | null {
     const reader = this.#reader;
-    reader.expect(' : '.trim());
+    reader.expect(':');
     TYPE.lastIndex = reader.at;
     const match = TYPE.exec(this.#program.context.source.text);
     if (!match) return reader.fail('expected "shape : dtype" behind the value.');
@@ -164,11 +171,11 @@ class AutoDeployReader {
     return this.#flat.value(name) ?? this.#flat.input(name, type, at);
   }
 
-  #types(shapes: string, dtypes: string): (ValueType | null)[] {
-    const dtypeList = dtypes.split(',').map((item) => item.trim());
-    return shapes
-      .split(/,\s*(?![^(]*\))/)
-      .map((shape, index) => this.#type(`${shape.trim()} : ${dtypeList[index] ?? 'None'}`, 0));
+  #types(shapes: string, dtypes: string, at: number): (ValueType | null)[] {
+    const dtypeList = splitTopLevel(dtypes);
+    return splitTopLevel(shapes).map((shape, index) =>
+      this.#type(`${shape} : ${dtypeList[index] ?? 'None'}`, at),
+    );
   }
 
   #type(text: string, at: number): ValueType | null {
@@ -177,7 +184,7 @@ class AutoDeployReader {
       formatError(
         this.#program.context.source,
         at,
-        `expected "shape : dtype", found ${JSON.stringify(text)}.`,
+        `expected "shape : dtype", found ${quote(text)}.`,
         TRUNCATED,
       );
     const shape = text.slice(0, separator).trim();
@@ -199,7 +206,7 @@ class AutoDeployReader {
         return formatError(
           this.#program.context.source,
           at,
-          `"${part}" is no dimension.`,
+          `${quote(part)} is no dimension.`,
           TRUNCATED,
         );
       dims.push(dim);
@@ -247,6 +254,9 @@ export function readAutoDeploy(context: FxContext): FxGraph[] {
     } else if (text.startsWith('# GraphModule: ', at)) {
       close();
       name = text.slice(at + 15, end).trim();
+    } else if (reader?.isOpen && code !== HASH && text.slice(at, end).trim() !== '') {
+      const found = quote(excerpt(text, at, 40));
+      formatError(source, at, `expected "%name …" or "output", found ${found}.`, TRUNCATED);
     }
     at = end + 1;
   }

@@ -1,4 +1,5 @@
 import { type Arg, dimEquals, type ValueType, valueArg } from '@arfuse/graph';
+import { quote } from '../quote.ts';
 import { UnreadableExpression } from './expression.ts';
 import { type Parameter, readParameters } from './parameters.ts';
 import type { FxProgram } from './program.ts';
@@ -122,7 +123,7 @@ export class BodyInputs {
     return formatError(
       this.#program.context.source,
       at ?? this.#fn.at,
-      `"${this.#path}" takes ${this.#parameters.length} arguments, but is called with ${this.#given?.length ?? 0}.`,
+      `${quote(this.#path)} takes ${this.#parameters.length} arguments, but is called with ${this.#given?.length ?? 0}.`,
       TRUNCATED,
     );
   }

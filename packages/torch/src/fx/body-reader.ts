@@ -1,4 +1,5 @@
-import { type Arg, type Graph, type Provenance, type ValueId, valueArg } from '@arfuse/graph';
+import { type Arg, type Graph, type Provenance, valueArg } from '@arfuse/graph';
+import { quote } from '../quote.ts';
 import { BodyInputs } from './body-inputs.ts';
 import {
   COLON,
@@ -23,7 +24,7 @@ import {
 import { logicalLineEnd } from './logical-line.ts';
 import { inPlaceOperator } from './op-name.ts';
 import type { FxProgram } from './program.ts';
-import { splitRawStatement } from './raw-statement.ts';
+import { namedValues, splitRawStatement } from './raw-statement.ts';
 import { Scope } from './scope.ts';
 import { excerpt, type FxSource, formatError, limitError, lineOf, TRUNCATED } from './source.ts';
 import { StatementCursor } from './statement-cursor.ts';
@@ -37,6 +38,7 @@ const AUGMENTED = /(?:\+|-|\*\*?|\/\/?|%|@|<<|>>|&|\^|\|)=/y;
 export class BodyReader implements ExpressionHost {
   readonly #program: FxProgram;
   readonly #source: FxSource;
+  readonly #module: ModuleText;
   readonly #fn: FunctionText;
   /** Path of the module from the root, '' for the root. */
   readonly #path: string;
@@ -58,7 +60,12 @@ export class BodyReader implements ExpressionHost {
     const owner = forwardOf(module);
     const { source, limits } = program.context;
     if (!owner?.forward)
-      formatError(source, module.at, `the class "${module.name}" has no "forward".`, TRUNCATED);
+      formatError(
+        source,
+        module.at,
+        `the class ${quote(module.name)} has no "forward".`,
+        TRUNCATED,
+      );
     if (depth > limits.maxDepth) {
       limitError(
         source,
@@ -69,6 +76,7 @@ export class BodyReader implements ExpressionHost {
     }
     this.#program = program;
     this.#source = source;
+    this.#module = owner;
     this.#fn = owner.forward;
     this.#path = path;
     this.#line = owner.forward.body.line;
@@ -99,6 +107,7 @@ export class BodyReader implements ExpressionHost {
     const { text } = this.#source;
     const { end } = this.#fn;
     let at = this.#fn.body.at;
+    let result: Arg | undefined;
     while (at < end) {
       const code = text.charCodeAt(at);
       if (code === SPACE || code === 0x0d || code === 0x09) at += 1;
@@ -109,22 +118,22 @@ export class BodyReader implements ExpressionHost {
         const next = this.#cursor.lineEnd(at);
         this.#comment(at, next);
         at = next;
-      } else if (
-        code === 0x72 &&
-        text.startsWith('return', at) &&
-        !isIdentifierPart(text.charCodeAt(at + 6))
-      ) {
-        return this.#return(at);
       } else if (code === QUOTE && text.startsWith('"""', at)) {
         // Metadata blocks of FX_GRAPH_SHOW_META.
         const next = stringEnd(text, at);
         if (next < 0) formatError(this.#source, at, 'the string """ does not end.', TRUNCATED);
         this.#countLines(at, next);
         at = next;
+      } else if (result) {
+        const found = excerpt(text, at);
+        formatError(this.#source, at, `a statement follows "return": ${found}`, TRUNCATED);
+      } else if (text.startsWith('return', at) && !isIdentifierPart(text.charCodeAt(at + 6))) {
+        result = this.#return(at);
+        at = this.#cursor.at;
       } else at = this.#statement(at);
     }
     this.#inputs.bindParameters();
-    return { kind: 'tuple', items: [] };
+    return result ?? { kind: 'tuple', items: [] };
   }
 
   // Names, for expressions.
@@ -256,7 +265,7 @@ export class BodyReader implements ExpressionHost {
     return formatError(
       this.#source,
       at,
-      `the name "${name}" is defined twice while its first value is still in use.`,
+      `the name ${quote(name)} is defined twice while its first value is still in use.`,
       'Every value of a graph has one definition; the file is damaged or two graphs were joined.',
     );
   }
@@ -414,17 +423,13 @@ export class BodyReader implements ExpressionHost {
   /** A statement outside the grammar is kept as text; what it names counts as its arguments. */
   #raw(at: number, end: number): void {
     this.#inputs.bindParameters();
-    const { name, annotation, freed, text, words } = splitRawStatement(this.#source.text, at, end);
-    const values = new Map<ValueId, Arg>();
-    for (const word of words) {
-      const binding = this.#scope.get(word);
-      if (binding?.kind === 'value') values.set(binding.id, binding);
-    }
+    const { name, annotation, freed, text, words } = splitRawStatement(this.#source, at, end);
+    const values = namedValues(words, at, this.#scope, this.#program, this.#module);
     if (name !== undefined && this.#scope.get(name) !== undefined) this.#duplicate(name, at);
     const type = annotation === undefined ? null : this.#program.annotations.read(annotation);
     const results =
       name === undefined ? ({ kind: 'none' } as const) : ({ kind: 'one', type } as const);
-    const args: Arg[] = [{ kind: 'raw', text }, ...values.values()];
+    const args: Arg[] = [{ kind: 'raw', text }, ...values];
     const node = this.#definitions.node(name ?? 'raw', 'raw', args, undefined, results, at);
     if (name !== undefined) this.#scope.bind(name, valueArg(this.#program.builder.result(node)));
     this.#release(freed);

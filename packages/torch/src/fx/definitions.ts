@@ -7,6 +7,7 @@ import {
   type ValueType,
   valueArg,
 } from '@arfuse/graph';
+import { quote } from '../quote.ts';
 import { unify } from './body-inputs.ts';
 import { mayReturnNothing } from './effects.ts';
 import type { Binding, Expression } from './expression.ts';
@@ -100,7 +101,7 @@ export class Definitions {
         formatError(
           this.#source,
           target.at,
-          `there is no item ${index} for "${target.name}".`,
+          `there is no item ${index} for ${quote(target.name)}.`,
           TRUNCATED,
         );
       return item;

@@ -1,4 +1,5 @@
-import { type Arg, mul } from '@arfuse/graph';
+import { type Arg, type Dim, mul } from '@arfuse/graph';
+import { quote } from '../quote.ts';
 import {
   APOSTROPHE,
   CLOSE,
@@ -20,7 +21,7 @@ import {
   SPACE,
   STAR,
 } from './characters.ts';
-import { foldDims } from './dim-arithmetic.ts';
+import { foldDims, isTooLarge } from './dim-arithmetic.ts';
 import { type Expression, type ExpressionHost, UnreadableExpression } from './expression.ts';
 import { constantOf, constructed, ELLIPSIS, intArg } from './literals.ts';
 import { binaryOperatorAt, COMPARISON, opOfQualifiedName, POWER, UNARY } from './op-name.ts';
@@ -127,7 +128,14 @@ export class ExpressionReader extends TokenReader {
 
   #binary(op: string, left: Expression, right: Expression, at: number): Expression {
     const args = [this.toArg(left, at), this.toArg(right, at)];
-    return foldDims(op, args[0]!, args[1]!) ?? { kind: 'call', op, args, kwargs: undefined };
+    const dim = foldDims(op, args[0]!, args[1]!);
+    return dim === undefined ? { kind: 'call', op, args, kwargs: undefined } : this.#dim(dim, at);
+  }
+
+  #dim(dim: Dim, at: number): Arg {
+    if (isTooLarge(dim))
+      formatError(this.source, at, 'the symbolic expression is too deep or too long.', TRUNCATED);
+    return { kind: 'dim', dim };
   }
 
   #unary(): Expression {
@@ -147,7 +155,7 @@ export class ExpressionReader extends TokenReader {
     if (op === 'operator.neg') {
       if (operand.kind === 'int') return intArg(-operand.value);
       if (operand.kind === 'float') return { kind: 'float', value: -operand.value };
-      if (operand.kind === 'dim') return { kind: 'dim', dim: mul(-1, operand.dim) };
+      if (operand.kind === 'dim') return this.#dim(mul(-1, operand.dim), start);
     }
     return { kind: 'call', op, args: [this.toArg(operand, start)], kwargs: undefined };
   }
@@ -252,7 +260,7 @@ export class ExpressionReader extends TokenReader {
     formatError(
       this.source,
       at,
-      `the name "${name}" is used before anything defines it${freed === undefined ? '' : ` (it was freed on line ${freed})`}.`,
+      `the name ${quote(name)} is used before anything defines it${freed === undefined ? '' : ` (it was freed on line ${freed})`}.`,
       'Statements stand in program order: the file is damaged, or lines are missing.',
     );
   }
@@ -293,7 +301,7 @@ export class ExpressionReader extends TokenReader {
             formatError(
               this.source,
               this.at,
-              `the keyword argument "${key}" is given twice.`,
+              `the keyword argument ${quote(key)} is given twice.`,
               TRUNCATED,
             );
           }

@@ -1,4 +1,5 @@
 import { type Arg, type NodeId, type NodeSpec, type ValueType, valueArg } from '@arfuse/graph';
+import { quote } from '../quote.ts';
 import type { Binding } from './expression.ts';
 import type { FxProgram } from './program.ts';
 import { formatError, TRUNCATED } from './source.ts';
@@ -116,7 +117,7 @@ export class FlatGraph {
       formatError(
         this.#program.context.source,
         at,
-        `the name "${name}" is defined twice.`,
+        `the name ${quote(name)} is defined twice.`,
         'Every value of a graph has one definition; the file is damaged or two graphs were joined.',
       );
     }

@@ -1,11 +1,12 @@
 import type { Arg } from '@arfuse/graph';
+import { quote } from '../quote.ts';
 import { CLOSE, isIdentifierStart, PERCENT } from './characters.ts';
 import { mayReturnNothing } from './effects.ts';
 import { FlatGraph } from './flat-graph.ts';
 import { opOfQualifiedName } from './op-name.ts';
 import { type FxContext, FxProgram } from './program.ts';
 import type { FxGraph } from './readable.ts';
-import { excerpt, formatError, limitError, lineOf, placeAt, TRUNCATED } from './source.ts';
+import { excerpt, formatError, limitError, lineOf, TRUNCATED } from './source.ts';
 import { restoreStrings, UnquotedReader } from './unquoted.ts';
 
 interface Line {
@@ -106,6 +107,7 @@ class GraphTextReader {
   readonly #reader: UnquotedReader;
   readonly #listing: Listing;
   readonly #indexed: Set<string>;
+  #lineNumber = 0;
 
   constructor(context: FxContext, listing: Listing, name: string) {
     this.#program = new FxProgram(
@@ -154,20 +156,21 @@ class GraphTextReader {
     if (value) return value;
     if (this.#listing.fragment) {
       this.#program.warn(
-        placeAt(this.#program.context.source, at).line ?? 0,
-        `"${name}" is defined outside of the fragment, so it is an input.`,
+        this.#lineNumber,
+        `${quote(name)} is defined outside of the fragment, so it is an input.`,
       );
       return this.#flat.input(name, null, at);
     }
     return formatError(
       this.#program.context.source,
       at,
-      `the value "%${name}" is used before anything defines it.`,
+      `the value ${quote(`%${name}`)} is used before anything defines it.`,
       'Nodes stand in program order: the file is damaged, or lines are missing.',
     );
   }
 
   #line({ at, end, number }: Line): void {
+    this.#lineNumber = number;
     const { source } = this.#program.context;
     const { text } = source;
     const reader = this.#reader;
@@ -231,7 +234,8 @@ class GraphTextReader {
   }
 
   /** `return (a, b)`, `return x`, `return %a,%b`: names carry a `%` or not. */
-  #outputs({ at, end }: Line): Arg[] {
+  #outputs({ at, end, number }: Line): Arg[] {
+    this.#lineNumber = number;
     const { source } = this.#program.context;
     let body = source.text.slice(at + 6, end).trim();
     const offset = source.text.indexOf(body, at + 6);

@@ -19,10 +19,14 @@ const CLOSER: Readonly<Record<number, number>> = {
   [OPEN_CURLY]: CLOSE_CURLY,
 };
 
+/** Characters that Python has in strings and comments only; FX does not continue lines by `\`. */
+const NO_PYTHON = '$?!`\\';
+
 /**
  * End (offset of the newline, or `limit`) of the Python statement that begins at `from`: the first line end outside
  * of brackets and strings.
- * @throws GraphFormatError for an unterminated string, or a bracket that is never closed or closed by another kind
+ * @throws GraphFormatError for an unterminated string, a bracket that is never closed or closed by another kind, and
+ * characters that Python does not have
  */
 export function logicalLineEnd(source: FxSource, from: number, limit: number): number {
   const { text } = source;
@@ -57,6 +61,8 @@ export function logicalLineEnd(source: FxSource, from: number, limit: number): n
           TRUNCATED,
         );
       }
+    } else if (NO_PYTHON.includes(text[at]!) && !(text[at] === '!' && text[at + 1] === '=')) {
+      formatError(source, at, `${JSON.stringify(text[at])} cannot stand here.`, TRUNCATED);
     }
     at += 1;
   }

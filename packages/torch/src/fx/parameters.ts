@@ -1,3 +1,4 @@
+import { quote } from '../quote.ts';
 import { splitTopLevel } from './annotation.ts';
 import { APOSTROPHE, CLOSE, COMMA, HASH, QUOTE, stringEnd } from './characters.ts';
 import { logicalLineEnd } from './logical-line.ts';
@@ -52,7 +53,7 @@ export function readParameters(source: FxSource, fn: FunctionText): Parameter[] 
     const read = parameter(source, start, end);
     if (read === undefined || read.name === 'self') return;
     if (seen.has(read.name))
-      formatError(source, read.at, `the parameter "${read.name}" occurs twice.`, TRUNCATED);
+      formatError(source, read.at, `the parameter ${quote(read.name)} occurs twice.`, TRUNCATED);
     seen.add(read.name);
     parameters.push(read);
   };

@@ -1,5 +1,6 @@
 import { UnsupportedError } from '@arfuse/contract';
 import { DEFAULT_OPS, type Graph, type Node, type Value, type ValueId } from '@arfuse/graph';
+import { quote } from '../quote.ts';
 import { isIdentifierPart, isIdentifierStart } from './characters.ts';
 import { qualifiedNameOfOp } from './op-name.ts';
 import { printArg, printType } from './print-arg.ts';
@@ -94,7 +95,7 @@ class FxPrinter {
       const [statement] = node.args;
       if (statement?.kind !== 'raw') {
         throw new UnsupportedError({
-          message: `the raw statement "${node.name}" has no text.`,
+          message: `the raw statement ${quote(node.name)} has no text.`,
           hint: 'Only statements that an importer kept as text can be written.',
         });
       }

@@ -1,6 +1,7 @@
 import type { Graph } from '@arfuse/graph';
 import { readModule } from './body-reader.ts';
 import { type FxContext, FxProgram } from './program.ts';
+import { type FxSource, placeAt } from './source.ts';
 import { scanStructure } from './structure.ts';
 
 /** A graph of a text. */
@@ -38,11 +39,23 @@ function programName(name: string, banner: string | undefined): string {
   return plain && heading ? heading : name;
 }
 
+const GRAPH_LINE =
+  /^[ \t]*%[\w.]+ : [^\n]*?= ?(?:placeholder|call_function|call_method|call_module|get_attr)\[target=/m;
+
+/** Line of the first node of `print(graph)` text, which a log may hold beside the code of a graph. */
+function graphLine(source: FxSource): number | undefined {
+  const at = source.text.includes('[target=') ? source.text.search(GRAPH_LINE) : -1;
+  return at < 0 ? undefined : placeAt(source, at).line;
+}
+
 /** Reads `print_readable` text, or the `python_code` of a graph: one program for each outermost class. */
 export function readReadable(context: FxContext, format: 'fx-readable' | 'fx-runnable'): FxGraph[] {
-  return scanStructure(context.source, context.limits).map((module) => {
+  const beside = graphLine(context.source);
+  return scanStructure(context.source, context.limits).map((module, index) => {
     const name = programName(module.name, module.banner);
     const program = new FxProgram(context, { format, name }, module.banner);
+    if (beside !== undefined && index === 0)
+      program.warn(beside, 'print(graph) text stands beside the code; only the code is read.');
     const graph = readModule(program, module);
     return { name, graph, warnings: program.warnings };
   });

@@ -1,4 +1,5 @@
 import { GraphFormatError, LimitError, type Place } from '@arfuse/contract';
+import { cut } from '../quote.ts';
 
 /** One graph text, cleaned of log prefixes, that can still say where each character came from. */
 export interface FxSource {
@@ -42,7 +43,7 @@ export function placeAt(source: FxSource, offset: number): Place {
 export function excerpt(text: string, offset: number, length = 60): string {
   const end = text.indexOf('\n', offset);
   const line = text.slice(offset, end < 0 ? undefined : end).trimEnd();
-  return line.length > length ? `${line.slice(0, length)}…` : line;
+  return cut(line, length);
 }
 
 /** @throws GraphFormatError always */

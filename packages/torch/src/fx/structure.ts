@@ -1,4 +1,5 @@
 import type { ImportLimits } from '../importer.ts';
+import { quote } from '../quote.ts';
 import { COLON, SPACE } from './characters.ts';
 import { logicalLineEnd } from './logical-line.ts';
 import { excerpt, type FxSource, formatError, limitError, TRUNCATED } from './source.ts';
@@ -131,7 +132,7 @@ export function scanStructure(source: FxSource, limits: ImportLimits): ModuleTex
             formatError(
               source,
               first,
-              `the sub-module "${module.name}" is printed twice in one class.`,
+              `the sub-module ${quote(module.name)} is printed twice in one class.`,
               TRUNCATED,
             );
           } else parent.children.set(module.name, module);

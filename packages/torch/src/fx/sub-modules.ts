@@ -1,4 +1,5 @@
 import type { Arg } from '@arfuse/graph';
+import { quote } from '../quote.ts';
 import { readParameters } from './parameters.ts';
 import { type FxSource, formatError, TRUNCATED } from './source.ts';
 import { forwardOf, type ModuleText } from './structure.ts';
@@ -12,7 +13,7 @@ export function childModule(
   let child: ModuleText | undefined = module;
   for (const part of path.split('.')) child = child?.children.get(part);
   if (child && !forwardOf(child))
-    formatError(source, child.at, `the class "${child.name}" has no "forward".`, TRUNCATED);
+    formatError(source, child.at, `the class ${quote(child.name)} has no "forward".`, TRUNCATED);
   return child;
 }
 
@@ -33,7 +34,7 @@ export function positionalArguments(
     const given = Object.hasOwn(kwargs, name) ? kwargs[name] : undefined;
     if (!given) return;
     if (index < call.args.length)
-      formatError(source, at, `the argument "${name}" is given twice.`, TRUNCATED);
+      formatError(source, at, `the argument ${quote(name)} is given twice.`, TRUNCATED);
     args[index] = given;
   });
   return args;
@@ -58,7 +59,7 @@ export function refuseMissingModule(
     formatError(
       source,
       at,
-      `the sub-module "${path}" is called, but its class is not in the text.`,
+      `the sub-module ${quote(path)} is called, but its class is not in the text.`,
       TRUNCATED,
     );
   }

@@ -1,4 +1,5 @@
 import type { Arg } from '@arfuse/graph';
+import { exactInteger, MAX_DIGITS } from '../integers.ts';
 import { DOT, HASH, isDigit, isIdentifierPart, NEWLINE, SPACE, stringEnd } from './characters.ts';
 import { UnreadableExpression } from './expression.ts';
 import { intArg, unescapePython } from './literals.ts';
@@ -96,7 +97,7 @@ export class TokenReader {
     const code = text.charCodeAt(end);
     if (code !== DOT && !isIdentifierPart(code)) {
       this.at = end;
-      return end - start <= 15 ? intArg(value) : exactInt(text.slice(start, end));
+      return end - start <= 15 ? intArg(value) : this.#exactInt(start, end);
     }
     const matcher = /0[xX][0-9a-fA-F]+|\d*\.?\d*(?:[eE][+-]?\d+)?[jJ]?/y;
     matcher.lastIndex = start;
@@ -104,8 +105,19 @@ export class TokenReader {
     if (isIdentifierPart(text.charCodeAt(start + literal.length))) throw new UnreadableExpression();
     this.at = start + literal.length;
     if (/[jJ]$/.test(literal)) return { kind: 'complex', re: 0, im: Number(literal.slice(0, -1)) };
-    if (/^0[xX]/.test(literal)) return exactInt(literal);
+    if (/^0[xX]/.test(literal)) return this.#exactInt(start, this.at);
     return { kind: 'float', value: Number(literal) };
+  }
+
+  #exactInt(start: number, end: number): Arg {
+    const value = exactInteger(this.text.slice(start, end));
+    if (value !== undefined) return intArg(value);
+    return formatError(
+      this.source,
+      start,
+      `an integer has ${end - start} digits; the most are ${MAX_DIGITS}.`,
+      TRUNCATED,
+    );
   }
 
   protected string(): Arg {
@@ -126,9 +138,4 @@ export class TokenReader {
     this.at = end;
     return { kind: 'string', value: unescapePython(text.slice(start + quotes, end - quotes)) };
   }
-}
-
-function exactInt(text: string): Arg {
-  const value = BigInt(text);
-  return intArg(Number.isSafeInteger(Number(value)) ? Number(value) : value);
 }

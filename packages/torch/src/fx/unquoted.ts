@@ -1,4 +1,5 @@
 import { type Arg, DEFAULT_OPS, NONE } from '@arfuse/graph';
+import { exactInteger, MAX_DIGITS } from '../integers.ts';
 import {
   CLOSE,
   CLOSE_CURLY,
@@ -123,20 +124,24 @@ export class UnquotedReader {
       return this.#host.value(this.name(), at);
     }
     if (code === OPEN || code === OPEN_SQUARE || code === OPEN_CURLY) {
-      this.#depth += 1;
-      if (this.#depth > this.#maxDepth) {
-        limitError(
-          this.#source,
-          this.at,
-          `brackets are nested deeper than ${this.#maxDepth} levels.`,
-          'maxDepth',
-        );
-      }
-      const arg = this.#bracketed(code);
-      this.#depth -= 1;
-      return arg;
+      return this.#nested(() => this.#bracketed(code));
     }
     return this.#word();
+  }
+
+  #nested(read: () => Arg): Arg {
+    this.#depth += 1;
+    if (this.#depth > this.#maxDepth) {
+      limitError(
+        this.#source,
+        this.at,
+        `brackets are nested deeper than ${this.#maxDepth} levels.`,
+        'maxDepth',
+      );
+    }
+    const arg = read();
+    this.#depth -= 1;
+    return arg;
   }
 
   #bracketed(code: number): Arg {
@@ -161,7 +166,7 @@ export class UnquotedReader {
       this.#text.charCodeAt(start + name.length) === OPEN
     ) {
       this.at = start + name.length + 1;
-      return this.#construct(name, start);
+      return this.#nested(() => this.#construct(name, start));
     }
     let depth = 0;
     let end = start;
@@ -176,6 +181,12 @@ export class UnquotedReader {
     this.at = end;
     const text = this.#text.slice(start, end).trimEnd();
     if (end === start) this.fail('expected an argument.');
+    if (/^-?\d+$/.test(text)) {
+      const value = exactInteger(text);
+      return value === undefined
+        ? this.fail(`an integer has over ${MAX_DIGITS} digits.`)
+        : intArg(value);
+    }
     return literal(text) ?? this.#host.word(text, start) ?? { kind: 'string', value: text };
   }
 
@@ -207,12 +218,8 @@ export class UnquotedReader {
   }
 }
 
-/** Numbers and the names that stand for themselves. */
+/** Floats and the names that stand for themselves. */
 function literal(text: string): Arg | undefined {
-  if (/^-?\d+$/.test(text)) {
-    const value = Number(text);
-    return Number.isSafeInteger(value) ? intArg(value) : { kind: 'int', value: BigInt(text) };
-  }
   if (/^-?(?:\d+\.\d*|\.\d+|\d+)(?:e[+-]?\d+)?$/i.test(text))
     return { kind: 'float', value: Number(text) };
   if (text === 'None') return NONE;

@@ -1,5 +1,12 @@
 import { GraphFormatError, type Place } from '@arfuse/contract';
-import { type JsonArray, type JsonObject, type JsonValue, jsonPointer } from './parse-json.ts';
+import { cut, quote } from '../quote.ts';
+import {
+  errorPointer,
+  type JsonArray,
+  type JsonObject,
+  type JsonValue,
+  jsonPointer,
+} from './parse-json.ts';
 
 /** What a value is, for error messages. */
 export function describeJson(value: JsonValue | undefined): string {
@@ -7,8 +14,7 @@ export function describeJson(value: JsonValue | undefined): string {
   if (value === null) return 'null';
   if (Array.isArray(value)) return `an array of ${value.length}`;
   if (typeof value === 'object') return 'an object';
-  const text = typeof value === 'string' ? JSON.stringify(value) : String(value);
-  return text.length > 60 ? `${text.slice(0, 60)}…` : text;
+  return typeof value === 'string' ? quote(value) : cut(String(value));
 }
 
 /**
@@ -23,15 +29,16 @@ export class JsonReader {
     this.source = source;
   }
 
-  /** Pointer of the current position plus `keys`. */
-  pointer(...keys: readonly (string | number)[]): string {
-    return jsonPointer([...this.#path, ...keys]);
+  /** Pointer of the current position. */
+  pointer(): string {
+    return jsonPointer(this.#path);
   }
 
-  place(...keys: readonly (string | number)[]): Place {
+  /** The current position for an error. */
+  place(): Place {
     return {
       ...(this.source === undefined ? {} : { file: this.source }),
-      pointer: this.pointer(...keys),
+      pointer: errorPointer(this.#path),
     };
   }
 

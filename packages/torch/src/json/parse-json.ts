@@ -1,4 +1,6 @@
 import { GraphFormatError, LimitError, type Place } from '@arfuse/contract';
+import { exactInteger, MAX_DIGITS } from '../integers.ts';
+import { cut, quote } from '../quote.ts';
 
 /** A JSON value in which integers beyond 2^53 are exact. */
 export type JsonValue = null | boolean | number | bigint | string | JsonArray | JsonObject;
@@ -33,6 +35,11 @@ const ESCAPES: Readonly<Record<string, string>> = {
 /** RFC 6901 pointer of a path. */
 export function jsonPointer(path: readonly (string | number)[]): string {
   return path.map((key) => `/${String(key).replaceAll('~', '~0').replaceAll('/', '~1')}`).join('');
+}
+
+/** The pointer for an error: long keys are cut. */
+export function errorPointer(path: readonly (string | number)[]): string {
+  return jsonPointer(path.map((key) => (typeof key === 'string' ? cut(key) : key)));
 }
 
 /** Line and column, from 1, of an offset in a text. */
@@ -98,7 +105,7 @@ class JsonParser {
       // Inherited names such as "constructor" are no duplicates.
       if (object[key] !== undefined && Object.hasOwn(object, key)) {
         this.#at = keyAt;
-        this.#fail(`the member ${JSON.stringify(key)} occurs twice in one object.`);
+        this.#fail(`the member ${quote(key)} occurs twice in one object.`);
       }
       this.#space();
       if (text.charCodeAt(this.#at) !== 0x3a) this.#fail(`expected ":", found ${this.#here()}.`);
@@ -244,8 +251,10 @@ class JsonParser {
     this.#at = at;
     const negative = digits > start;
     if (count <= 15) return negative ? -value : value;
-    const exact = BigInt(text.slice(start, at));
-    return Number.isSafeInteger(Number(exact)) ? Number(exact) : exact;
+    const exact = exactInteger(text.slice(start, at));
+    if (exact !== undefined) return exact;
+    this.#at = start;
+    return this.#fail(`an integer has ${count} digits; the most are ${MAX_DIGITS}.`);
   }
 
   #float(start: number, fraction: number): number {
@@ -254,11 +263,11 @@ class JsonParser {
     const rest = matcher.exec(this.#text)?.[0] ?? '';
     const end = fraction + rest.length;
     if (rest === '' || /[.eE\d]/.test(this.#text[end] ?? '')) {
-      this.#fail(`${JSON.stringify(this.#text.slice(start, end + 1))} is no number.`);
+      this.#fail(`${quote(this.#text.slice(start, end + 1))} is no number.`);
     }
     const value = Number(this.#text.slice(start, end));
     if (!Number.isFinite(value))
-      this.#fail(`the number ${this.#text.slice(start, end)} is too large for a double.`);
+      this.#fail(`the number ${cut(this.#text.slice(start, end))} is too large for a double.`);
     this.#at = end;
     return value;
   }
@@ -297,7 +306,7 @@ class JsonParser {
     return {
       ...(this.#source === undefined ? {} : { file: this.#source }),
       ...positionOf(this.#text, this.#at),
-      pointer: jsonPointer(this.#path),
+      pointer: errorPointer(this.#path),
     };
   }
 

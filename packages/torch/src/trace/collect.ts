@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto';
 import type { SymbolInfo } from '@arfuse/graph';
 import type { Skipped } from '../importer.ts';
+import { exactInteger } from '../integers.ts';
+import { cut } from '../quote.ts';
 import { notReadReason, recordName, SPLIT_GRAPH, type TraceLevel, traceLevel } from './levels.ts';
 import type { TraceRecord, TraceVisitor } from './record.ts';
 
@@ -42,8 +44,7 @@ export interface Compile {
 
 const bound = (text: string): number | bigint | null => {
   if (!/^-?\d+$/.test(text)) return null;
-  const value = BigInt(text);
-  return Number.isSafeInteger(Number(value)) ? Number(value) : value;
+  return exactInteger(text) ?? null;
 };
 
 /** Gathers a log's graphs by compile. Payloads that lose against a better level are dropped at once. */
@@ -91,7 +92,7 @@ export class TraceCollector implements TraceVisitor {
     const md5 = createHash('md5').update(text).digest('hex');
     if (md5 !== record.payloadMd5) {
       this.warnings.push(
-        `${this.#source}:${record.line}: the payload of ${name} has MD5 ${md5}, its record says ${record.payloadMd5}; the log was edited or damaged.`,
+        `${this.#source}:${record.line}: the payload of ${name} has MD5 ${md5}, its record says ${cut(record.payloadMd5!)}; the log was edited or damaged.`,
       );
     }
     this.#add({ record, name, level, text });
@@ -109,7 +110,7 @@ export class TraceCollector implements TraceVisitor {
       const reason = notReadReason(name);
       byReason.set(reason, [
         ...(byReason.get(reason) ?? []),
-        count === 1 ? name : `${count} × ${name}`,
+        count === 1 ? cut(name) : `${count} × ${cut(name)}`,
       ]);
     }
     for (const [reason, names] of byReason)

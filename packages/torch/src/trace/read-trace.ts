@@ -29,7 +29,7 @@ function withSymbols(graph: Graph, compile: Compile, warnings: string[]): Graph 
         equalities.push({ left: dim.args[0]!, right: dim.args[1]! });
     } catch (error) {
       if (!ArfuseError.isInstance(error)) throw error;
-      warnings.push(`the guard ${JSON.stringify(text)} cannot be read: ${error.message}`);
+      warnings.push(`a guard cannot be read: ${error.message}`);
     }
   }
   return graph.with({ symbols, equalities });

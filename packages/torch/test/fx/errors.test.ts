@@ -1,4 +1,5 @@
 import { ArfuseError, GraphFormatError, LimitError } from '@arfuse/contract';
+import { graphFromJson, printGraph } from '@arfuse/graph';
 import { describe, expect, it } from 'vitest';
 import { detectFx, type FxOptions, parseFx } from '../../src/fx/index.ts';
 
@@ -109,6 +110,76 @@ describe('damaged text', () => {
       14,
       'item 3',
     ],
+    [
+      'a line of print(graph) text',
+      `${HEAD}        a = x + x\n        %b : [num_users=1] = call_function[target=torch.ops.aten.relu.default](args = (%a,), kwargs = {})\n        return (a,)\n`,
+      4,
+      9,
+      'a line of another text format stands in the code: %b : [num_users=1]',
+    ],
+    [
+      'an unknown statement that may hide a collective',
+      `${HEAD}        a = [torch.ops.vllm.all_reduce(i, 'tp:0') for i in x]\n        return (a,)\n`,
+      3,
+      9,
+      'may hide a collective',
+    ],
+    [
+      'an unknown statement that assigns what was a collective',
+      `${HEAD}        all_reduce_1: "f32[8]" = x for\n        return (all_reduce_1,)\n`,
+      3,
+      9,
+      'may hide a collective',
+    ],
+    [
+      'an unknown statement that calls a printed sub-module',
+      `${HEAD}        a = [self.m(i) for i in x]\n        return (a,)\n    class m(torch.nn.Module):\n        def forward(self, x):\n            return x\n`,
+      3,
+      9,
+      'names the sub-module "m"',
+    ],
+    [
+      'an unknown statement that names a sub-graph',
+      `${HEAD}        g = self.m\n        a = [g(i) for i in x]\n        return (a,)\n    class m(torch.nn.Module):\n        def forward(self, x):\n            return x\n`,
+      4,
+      9,
+      'names the sub-module "g"',
+    ],
+    [
+      'a condition',
+      `${HEAD}        if x is not None:\n            a = x + x\n        return (x,)\n`,
+      3,
+      9,
+      'FX prints no such block: if x is not None:',
+    ],
+    [
+      'a function in the body',
+      `${HEAD}        def f(y):\n            return y\n        return (x,)\n`,
+      3,
+      9,
+      'FX prints no such block',
+    ],
+    [
+      'a character that Python does not have',
+      `${HEAD}        a = torch.ops.vllm.all_re$uce(x)\n        return (a,)\n`,
+      3,
+      34,
+      '"$" cannot stand here',
+    ],
+    [
+      'a statement after the return',
+      `${HEAD}        return (x,)\n        # a comment\n\n        a = x + x\n`,
+      6,
+      9,
+      'a statement follows "return": a = x + x',
+    ],
+    [
+      'a second return',
+      `${HEAD}        return (x,)\n        return (x, x)\n`,
+      4,
+      9,
+      'a statement follows "return"',
+    ],
     ['an unreadable return', `${HEAD}        return [i for i in x]\n`, 3, 9, 'cannot be read'],
   ])('%s is refused with its place', (_what, text, line, column, message) => {
     const error = failure(text);
@@ -161,6 +232,62 @@ describe('damaged text', () => {
 });
 
 describe('limits', () => {
+  const body = (expression: string): string =>
+    `${HEAD}        a = x.view(${expression})\n        return (a,)\n`;
+
+  it.each([
+    ['remainders', `s9${'%7%s9'.repeat(50_000)}`],
+    ['divisions', `s9${'//s8'.repeat(50_000)}`],
+    ['signs and remainders', `${'-(s9 % '.repeat(80)}s9${')'.repeat(80)}`],
+    ['levels just beyond the limit', `s9${'%s8'.repeat(100)}`],
+  ])('a symbolic expression of too many %s is refused', (_what, expression) => {
+    const error = failure(body(expression));
+    expect(error).toBeInstanceOf(GraphFormatError);
+    expect(error.message).toContain('the symbolic expression is too deep or too long');
+    expect(error.place?.line).toBe(3);
+  });
+
+  it('a symbolic expression of many levels survives being written', () => {
+    const [program] = parseFx(body(`s9${'%s8'.repeat(99)}`));
+    expect(printGraph(graphFromJson(JSON.parse(printGraph(program!.graph))))).toBe(
+      printGraph(program!.graph),
+    );
+  });
+
+  it('a symbolic expression that doubles with every statement is refused', () => {
+    const lines = Array.from({ length: 60 }, (_, i) => `        d${i + 1} = d${i} % (d${i} + 1)\n`);
+    const error = failure(`${HEAD}        d0 = s9 % s8\n${lines.join('')}        return (x,)\n`);
+    expect(error.message).toContain('the symbolic expression is too deep or too long');
+  });
+
+  it('keeps a type of too many wrappers as text, in time', () => {
+    const [program] = parseFx(
+      `${HEAD}        a: "${'f('.repeat(50_000)}f32[8]${')'.repeat(50_000)}" = x + x\n        return (a,)\n`,
+    );
+    const { graph } = program!;
+    expect(graph.value(graph.nodes[0]!.outputs[0]!).type?.kind).toBe('opaque');
+  });
+
+  it('constructors in print(graph) text count as brackets', () => {
+    const error = failure(
+      `graph():\n    %x : [num_users=1] = placeholder[target=x]\n    %a : [num_users=1] = call_function[target=f](args = (%x, ${'slice('.repeat(50_000)}1${')'.repeat(50_000)}), kwargs = {})\n    return (a,)\n`,
+    );
+    expect(error).toBeInstanceOf(LimitError);
+    expect(error.hint).toContain('limits.maxDepth');
+  });
+
+  it.each([
+    ['code', body('9'.repeat(3001))],
+    ['code, in hexadecimal', body(`0x${'9'.repeat(3001)}`)],
+    [
+      'print(graph) text',
+      `graph():\n    %x : [num_users=1] = placeholder[target=x]\n    %a : [num_users=1] = call_function[target=f](args = (%x, ${'9'.repeat(3001)}), kwargs = {})\n    return (a,)\n`,
+    ],
+  ])('an integer of more than 3000 digits is refused in %s', (_what, text) => {
+    expect(failure(text)).toBeInstanceOf(GraphFormatError);
+    expect(failure(text).message).toContain('digits');
+  });
+
   it.each([
     ['maxLineLength', 100, `${HEAD}        # ${'x'.repeat(200)}\n        return (x,)\n`, 3],
     [

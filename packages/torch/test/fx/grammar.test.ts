@@ -339,6 +339,32 @@ describe('statements', () => {
     expect(call(program!.graph, program!.graph.nodes[0]).slice(2)).toEqual(['%x']);
   });
 
+  it('takes every value that an unknown statement names as its argument', () => {
+    const graph = bodyOf(
+      'pair = torch.ops.aten.split.Tensor(x, 4)',
+      'a = pair[0]',
+      'both = (x, y)',
+      'b = [pair, both, a] if a else y',
+      'return (b,)',
+    );
+    const raw = graph.nodeByName('b')!;
+    expect(raw.op).toBe('raw');
+    expect(call(graph, raw).slice(2)).toEqual(['%pair', '%x', '%y', '%a']);
+  });
+
+  it('says that print(graph) text beside the code is not read', () => {
+    const listing = 'graph():\n    %x : [num_users=1] = placeholder[target=x]\n    return (x,)\n';
+    const code = 'def forward(self, x):\n    return (x,)\n';
+    for (const text of [`${code}${listing}`, `${listing}${code}`]) {
+      const [program] = parseFx(text);
+      expect(program!.warnings).toHaveLength(1);
+      expect(program!.warnings[0]).toMatch(
+        /^line [24]: print\(graph\) text stands beside the code/,
+      );
+    }
+    expect(parseFx(code)[0]!.warnings).toEqual([]);
+  });
+
   it('reads comments as the stack of the nodes below, and drops them on request', () => {
     const text =
       'def forward(self, x):\n    # File: a.py:1 in f, code: y = torch.ops.vllm.all_reduce(x)\n    a = x + x\n    # No stacktrace found for following nodes\n    b = a + a\n    return (b,)\n';

@@ -176,5 +176,8 @@ describe('AutoDeploy dumps', () => {
     expect(() => parseFx(dump.replace('%ar = auto', '%ar auto'))).toThrow(
       /<text>:11:1: the line cannot be read/,
     );
+    expect(() => parseFx(dump.replace('%ar = auto', ' %ar = auto'))).toThrow(
+      /<text>:11:1: expected "%name …" or "output", found " %ar = auto/,
+    );
   });
 });

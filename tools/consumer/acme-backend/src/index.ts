@@ -16,13 +16,15 @@ const oneShot: Kernel = {
   collective: true,
   complexity: 3,
 
-  admit({ stages, dtype, group, hidden, rows }: StepRequest) {
+  admit({ stages, dtype, group, hidden, rows, target }: StepRequest) {
     const run = formatStages(stages);
     const scaled = stages.some((stage) => stage.kind === 'residual' && stage.factor !== null);
     return admission([
       !RUNS.has(run) && `The run "${run}" is not all_reduce → [residual →] norm.`,
       scaled && 'The residual is scaled; the kernel adds it as it is.',
-      dtype === 'f32' && 'The activations are f32; the kernel reads bf16 and f16.',
+      dtype !== 'bf16' && `The activations are ${dtype}; the kernel reads bf16.`,
+      target.capability !== 90 &&
+        `The GPU has compute capability ${target.capability / 10}; the kernel is built for Hopper (9).`,
       group.nodes > 1 && `The group spans ${group.nodes} nodes; peer memory reaches one.`,
       ![2, 4, 8].includes(group.size) && `The group has ${group.size} ranks; 2, 4 and 8 are built.`,
       hidden % 8 !== 0 && `The hidden size ${hidden} is no multiple of 8.`,
