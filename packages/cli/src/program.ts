@@ -93,6 +93,11 @@ export function createProgram(streams: Streams, done: (code: number) => void): C
   plans(program.command('explain').argument('<graph-or-plan>', 'captured graph, or plan JSON'))
     .description('say why each token range runs what it runs')
     .option('--site <id>', 'one site, e.g. s0')
+    .option(
+      '--rewrite [tokens]',
+      'show the nodes before and after, for launches of this many tokens',
+      positiveInteger,
+    )
     .action(async (path: string, options) => {
       const { explainCommand } = await import('./commands/explain.ts');
       done(await explainCommand(path, options, await consoleFor(options)));
@@ -145,6 +150,16 @@ export function createProgram(streams: Streams, done: (code: number) => void): C
     .action(async (name: string, options) => {
       const { tableShow } = await import('./commands/table.ts');
       done(await tableShow(name, options, await consoleFor(options)));
+    });
+
+  table
+    .command('models')
+    .description('print the cost models that measured rows give, with their leave-one-out errors')
+    .addOption(configOption())
+    .addOption(jsonOption())
+    .action(async (options) => {
+      const { tableModelsCommand } = await import('./commands/table.ts');
+      done(await tableModelsCommand(options, await consoleFor(options)));
     });
 
   const exports = program

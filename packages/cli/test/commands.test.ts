@@ -104,6 +104,42 @@ describe('explain', () => {
     expect(piped).toEqual({ code: 0, out: ofPlan, err: '' });
   });
 
+  it('shows the nodes of one site before and after the rewrite', async () => {
+    const args = ['explain', TINY, '--target', TARGET, '--site', 's1', '--rewrite'];
+    const removed = [
+      '  - all_reduce_1: bf16[2, s27, 64] = _c10d_functional.all_reduce.default(view_23, "sum", "0")',
+      '  - add_477: bf16[2, s27, 64] = aten.add.Tensor(add_392, wait_tensor_1)',
+      '  - mul_422: bf16[2, s27, 64] = aten.mul.Tensor(arg13_1, convert_element_type_25)',
+    ];
+    const words = (out: string): string => out.replace(/\n {4,}(?=\S)/g, ' ');
+    const whole = words(await text(args)).split('\n');
+    expect(whole).toEqual(expect.arrayContaining(removed));
+    // The residual that enters is the one that the site before hands over, not the captured sum.
+    expect(whole.filter((line) => line.startsWith('  + '))).toEqual([
+      '  + add_477_arfuse: bf16[2, s27, 64], mul_422_arfuse: bf16[2, s27, 64] = arfuse.site(mm_6, ' +
+        'residual=add_392_arfuse, weight=arg13_1, site="s1", class="c0", group="0", outputs=["residual", "norm"])',
+    ]);
+    const steps = words(await text([...args, '64']))
+      .split('\n')
+      .filter((line) => line.startsWith('  + '));
+    expect(steps).toEqual([
+      expect.stringContaining('arfuse.step(mm_6, residual=add_392_arfuse, weight=arg13_1, kernel='),
+    ]);
+    const { rewrite } = await json([...args, '64']);
+    expect(rewrite).toMatch(/\n {2}\+ add_477_arfuse: .*"@arfuse\/flashinfer\/one-shot"/);
+  });
+
+  it('shows every site without --site, and needs the graph', async () => {
+    const all = await text(['explain', TINY, '--target', TARGET, '--rewrite']);
+    expect(all.match(/= arfuse\.site\(/g)).toHaveLength(4);
+    const ran = await arfuse(['explain', planFile(), '--rewrite']);
+    expect(ran.code).toBe(2);
+    expect(ran.err).toContain('Give the captured graph and --target to --rewrite.');
+    expect(
+      (await arfuse(['explain', TINY, '--target', TARGET, '--rewrite', '9000'])).err,
+    ).toContain('Its domain is 1 to 8192 tokens.');
+  });
+
   it('explains one site', async () => {
     const out = await text(['explain', planFile(), '--site', 's1']);
     expect(out.split('\n')[0]).toMatch(/^site s1: ar_add_rms at all_reduce\S*/);
@@ -305,6 +341,18 @@ describe('table', () => {
       ).toBe(shown);
     }
     expect(await json(['table', 'show', 'vllm-0.33'])).toMatchObject({ kind: 'limits' });
+  });
+
+  it('prints the cost models with their errors, and which may not decide', async () => {
+    const out = await text(['table', 'models']);
+    expect(out).toMatch(
+      /^ {2}h200-sxm +2 +ar_add_rms +flashinfer\/one-shot +10 +5\.32 +4\.03 +9\.8 % +yes$/m,
+    );
+    expect(out).toMatch(/^ {2}h200-sxm +2 +add_rms +native\/norm +12 .* 25\.7 % +no$/m);
+    const ran = await arfuse(['table', 'models', '--json']);
+    const models = JSON.parse(ran.out) as { error: number; decides: boolean }[];
+    expect(models.length).toBeGreaterThan(15);
+    expect(models.every(({ error, decides }) => decides === error < 0.25)).toBe(true);
   });
 
   it('lists the names when there is no such table', async () => {

@@ -23,7 +23,14 @@ export {
   type SiteMatch,
   type Spelling,
 } from '@arfuse/patterns';
-export { BUILT_IN_TABLES, diffTables, parseTable, validateTable } from '@arfuse/thresholds';
+export {
+  BUILT_IN_TABLES,
+  diffTables,
+  parseTable,
+  type TableModel,
+  tableModels,
+  validateTable,
+} from '@arfuse/thresholds';
 export * from '@arfuse/torch';
 export { native } from './norm/backend.ts';
 export * from './plan/index.ts';

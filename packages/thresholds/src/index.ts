@@ -15,6 +15,7 @@ export {
   type EvidenceQuery,
   TABLE_EVIDENCE,
 } from './lookup/query.ts';
+export { type TableModel, tableModels } from './lookup/table-models.ts';
 export { type TableJsonSchemas, tableJsonSchemas } from './schema/json-schema.ts';
 export { parseTable } from './schema/parse-table.ts';
 export { type TableSchemas, tableSchemas } from './schema/table-schema.ts';

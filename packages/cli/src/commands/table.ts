@@ -4,7 +4,7 @@ import {
   type ThresholdTable,
   UsageError,
 } from '@arfuse/contract';
-import { BUILT_IN_TABLES } from '@arfuse/core';
+import { BUILT_IN_TABLES, type TableModel, tableModels } from '@arfuse/core';
 import { loadConfig } from '../load/config.ts';
 import { micros, plural, shortSteps, shortTable } from '../output/names.ts';
 import { textTable } from '../output/text-table.ts';
@@ -188,4 +188,49 @@ export async function tableShow(
     console.line(paragraph(String(value), `  ${key}: `, 4));
   console.line(`\n${table.kind === 'measured' ? measuredText(table) : limitsText(table)}`);
   return EXIT.fine;
+}
+
+/** `arfuse table models`: the cost models that measured rows give, and which of them may decide. */
+export async function tableModelsCommand(options: TableOptions, console: Console): Promise<number> {
+  const models = tableModels(await allTables(options));
+  console.document(models);
+  if (console.json) return EXIT.fine;
+  for (const name of new Set(models.map(({ table }) => table))) {
+    console.line(console.color.bold(shortTable(name)));
+    console.line(`${modelsText(models.filter(({ table }) => table === name))}\n`);
+  }
+  console.line(
+    paragraph(
+      'error: mean leave-one-out error; a model of 25 % and more decides nothing. Between latency and bandwidth a ' +
+        'term in the square root of the bytes is fitted too (--json has it).',
+    ),
+  );
+  return EXIT.fine;
+}
+
+function modelsText(models: readonly TableModel[]): string {
+  return textTable(
+    [
+      { title: 'gpu' },
+      { title: 'ranks', align: 'right' },
+      { title: 'pattern' },
+      { title: 'kernels', flexible: true },
+      { title: 'rows', align: 'right' },
+      { title: 'latency µs', align: 'right' },
+      { title: 'µs/MiB', align: 'right' },
+      { title: 'error', align: 'right' },
+      { title: 'decides' },
+    ],
+    models.map(({ key, kernels, points, latencyUs, perByteUs, error, decides }) => [
+      ...box(key),
+      key.pattern,
+      shortSteps(kernels),
+      String(points),
+      micros(latencyUs),
+      micros(perByteUs * 2 ** 20),
+      `${(error * 100).toFixed(1)} %`,
+      decides ? 'yes' : 'no',
+    ]),
+    { indent: 2 },
+  );
 }

@@ -85,11 +85,17 @@ function replacedValues(before: Graph, after: Graph): Map<ValueId, ValueId[]> {
 /**
  * What a rewrite changed, for people: for every inserted node the nodes that it replaced, both sides in full.
  * Empty when the graphs have the same nodes.
+ * @param shown - which replacements to print; all by default
  */
-export function formatRewrite(before: Graph, after: Graph): string {
+export function formatRewrite(
+  before: Graph,
+  after: Graph,
+  shown: (replacement: Replacement) => boolean = () => true,
+): string {
   const names = (nodes: readonly Node[]): string =>
     nodes.length === 0 ? 'nothing' : nodes.map(({ name }) => name).join(', ');
   return replacements(before, after)
+    .filter(shown)
     .map(({ removed, inserted }) =>
       [
         oneLine(`${names(removed)} → ${names(inserted)}`),
