@@ -6,7 +6,11 @@ export default defineConfig({
   ssr: { resolve: { conditions: ['@arfuse/source', 'module', 'node', 'default'] } },
   test: {
     root: fileURLToPath(new URL('..', import.meta.url)),
-    include: ['packages/*/test/**/*.test.ts', 'tools/test/**/*.test.ts'],
+    include: [
+      'packages/*/test/**/*.test.ts',
+      'native/test/**/*.test.ts',
+      'tools/test/**/*.test.ts',
+    ],
     pool: 'forks',
     testTimeout: 60_000,
   },

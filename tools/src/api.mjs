@@ -98,13 +98,13 @@ function checkPackage(pkg, update) {
   });
   if (result.apiReportChanged && !update) {
     problems.push(
-      `packages/${pkg.folder}/etc/${pkg.folder}.api.md differs from the sources. ` +
+      `${pkg.directory}/etc/${pkg.folder}.api.md differs from the sources. ` +
         'Run "pnpm api" and review the change of the public surface.',
     );
   }
   const report = readFileSync(join(pkg.path, 'temp', `${pkg.folder}.api.md`), 'utf8');
   for (const missing of undocumentedExports(report)) {
-    problems.push(`packages/${pkg.folder} exports "${missing}" without a doc comment. Write one.`);
+    problems.push(`${pkg.directory} exports "${missing}" without a doc comment. Write one.`);
   }
   return { name, problems };
 }

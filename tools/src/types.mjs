@@ -35,7 +35,7 @@ if (!base) throw new Error('tools/tsconfig.json cannot be read');
 const units = [
   ...publishedPackages().map((pkg) => ({
     name: pkg.name,
-    prefix: `packages/${pkg.folder}/`,
+    prefix: `${pkg.directory}/`,
     files: ['src', 'test'].flatMap((folder) => typescriptFiles(join(pkg.path, folder))),
   })),
   {

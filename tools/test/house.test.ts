@@ -239,7 +239,7 @@ describe('package shape', () => {
   };
 
   it('accepts the common shape', () => {
-    expect(manifestProblems(good, 'x')).toEqual([]);
+    expect(manifestProblems(good, 'packages/x')).toEqual([]);
   });
 
   it.each([
@@ -252,7 +252,7 @@ describe('package shape', () => {
     [{ exports: { '.': { default: './dist/index.js' } } }, 'conditions'],
     [{ repository: { directory: 'packages/y' } }, 'repository.directory'],
   ])('refuses %j', (change, named) => {
-    expect(manifestProblems({ ...good, ...change }, 'x').join('\n')).toContain(named);
+    expect(manifestProblems({ ...good, ...change }, 'packages/x').join('\n')).toContain(named);
   });
 
   const readme = [

@@ -24,6 +24,10 @@ function positiveIntegers(text: string): number[] {
   return text.split(',').map(positiveInteger);
 }
 
+function commaList(text: string): string[] {
+  return text.split(',').map((item) => item.trim());
+}
+
 const jsonOption = (): Option =>
   new Option('--json', 'print one JSON document on standard output and nothing else');
 const targetOption = (): Option =>
@@ -177,6 +181,21 @@ export function createProgram(streams: Streams, done: (code: number) => void): C
     .action(async (path: string, options) => {
       const { exportVllmCommand } = await import('./commands/export.ts');
       done(await exportVllmCommand(path, options, await consoleFor(options)));
+    });
+
+  program
+    .command('native')
+    .description('the native addon')
+    .command('build')
+    .description('compile the addon from source, for GPUs that no released binary fits')
+    .option('--archs <list>', 'GPU architectures, e.g. 90a or 80,90a,100f', commaList)
+    .option('--cuda <folder>', 'CUDA toolkit 12.8 or newer, instead of the pinned wheels')
+    .option('--flashinfer <folder>', "folder that holds FlashInfer's headers, 0.7.2 or newer")
+    .option('--python <program>', 'Python with pip, for the pinned wheels')
+    .addOption(jsonOption())
+    .action(async (options) => {
+      const { nativeBuild } = await import('./commands/native.ts');
+      done(await nativeBuild(options, await consoleFor(options)));
     });
 
   return program;

@@ -31,6 +31,15 @@ function file(name: string, content: string | Uint8Array): string {
   return path;
 }
 
+describe('native build', () => {
+  it('refuses an architecture that is none, before it does anything', () =>
+    refused(
+      ['native', 'build', '--archs', '90a,sm_80'],
+      'ARFUSE_USAGE',
+      /"sm_80" is no GPU architecture\./,
+    ));
+});
+
 describe('sources', () => {
   it('refuses what does not exist', () =>
     refused(plan('no/such/graph.txt'), 'ARFUSE_IO', /"no\/such\/graph\.txt" does not exist\./));

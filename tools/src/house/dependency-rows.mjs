@@ -68,7 +68,7 @@ export const importRows = {
   check(repository) {
     const violations = [];
     for (const pkg of repository.packages) {
-      for (const file of repository.sourcesOf(pkg.folder)) {
+      for (const file of repository.sourcesOf(pkg.directory)) {
         for (const { specifier, line } of repository.importsOf(file)) {
           const target = packageOf(specifier);
           const message = target && refusal(pkg.name, target);
@@ -84,12 +84,15 @@ export const importRows = {
       }
       for (const dependency of Object.keys(pkg.manifest.dependencies ?? {})) {
         const message = refusal(pkg.name, dependency);
-        if (message) violations.push({ file: `packages/${pkg.folder}/package.json`, message });
+        if (message) violations.push({ file: `${pkg.directory}/package.json`, message });
       }
     }
     return violations;
   },
 };
+
+/** What a user's source build of the addon runs and includes; no TypeScript imports them. */
+const BUILD_TOOLS = new Set(['cmake-js', 'node-addon-api']);
 
 /** @type {import('./repository.mjs').Rule} */
 export const declaredImports = {
@@ -105,7 +108,7 @@ export const declaredImports = {
         ].flatMap((dependencies) => Object.keys(dependencies ?? {})),
       );
       const used = new Set();
-      for (const file of repository.sourcesOf(pkg.folder)) {
+      for (const file of repository.sourcesOf(pkg.directory)) {
         for (const { specifier, line } of repository.importsOf(file)) {
           const target = packageOf(specifier);
           if (target === undefined || target === pkg.name) continue;
@@ -119,9 +122,9 @@ export const declaredImports = {
         }
       }
       for (const name of declared) {
-        if (used.has(name)) continue;
+        if (used.has(name) || BUILD_TOOLS.has(name)) continue;
         violations.push({
-          file: `packages/${pkg.folder}/package.json`,
+          file: `${pkg.directory}/package.json`,
           message: `declares "${name}", which no file of src/ imports. Remove it.`,
         });
       }

@@ -4,10 +4,10 @@ const LIFECYCLE = ['preinstall', 'install', 'postinstall', 'prepare', 'prepack',
 
 /**
  * @param {import('../lib/workspace.mjs').Manifest} manifest
- * @param {string} folder
+ * @param {string} directory
  * @returns {string[]}
  */
-export function manifestProblems(manifest, folder) {
+export function manifestProblems(manifest, directory) {
   const problems = [];
   /** @param {'type' | 'license' | 'engines'} field @param {unknown} expected */
   const expect = (field, expected) => {
@@ -24,8 +24,8 @@ export function manifestProblems(manifest, folder) {
   if (!/^[A-Z].*\.$/.test(manifest.description ?? '')) {
     problems.push('"description" must be one sentence that ends in a full stop.');
   }
-  if (manifest.repository?.directory !== `packages/${folder}`) {
-    problems.push(`"repository.directory" must be "packages/${folder}".`);
+  if (manifest.repository?.directory !== directory) {
+    problems.push(`"repository.directory" must be "${directory}".`);
   }
   for (const name of ['dist', 'README.md', 'CHANGELOG.md']) {
     if (!manifest.files?.includes(name)) problems.push(`"files" must list "${name}".`);
@@ -141,7 +141,7 @@ export const packageShape = {
   check(repository) {
     const violations = [];
     for (const pkg of repository.packages) {
-      const folder = `packages/${pkg.folder}`;
+      const folder = pkg.directory;
       for (const file of [
         'README.md',
         'CHANGELOG.md',
@@ -156,7 +156,7 @@ export const packageShape = {
           });
         }
       }
-      for (const message of manifestProblems(pkg.manifest, pkg.folder)) {
+      for (const message of manifestProblems(pkg.manifest, pkg.directory)) {
         violations.push({ file: `${folder}/package.json`, message });
       }
       if (repository.has(`${folder}/README.md`)) {

@@ -13,7 +13,7 @@ export const rawEvaluator = {
   name: 'the raw evaluator is independent of kernels, oracle and patterns',
   check(repository) {
     const violations = [];
-    const files = new Set(repository.sourcesOf('reference'));
+    const files = new Set(repository.sourcesOf('packages/reference'));
     const queue = [...files]
       .filter((file) => file.startsWith(RAW))
       .map((file) => ({ file, via: file }));

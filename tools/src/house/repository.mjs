@@ -47,10 +47,10 @@ export class Repository {
     return source;
   }
 
-  /** Source files of a package, tests excluded. @param {string} folder */
-  sourcesOf(folder) {
+  /** Source files of a package, tests excluded. @param {string} directory */
+  sourcesOf(directory) {
     return this.files.filter(
-      (file) => file.startsWith(`packages/${folder}/src/`) && /\.[cm]?ts$/.test(file),
+      (file) => file.startsWith(`${directory}/src/`) && /\.[cm]?ts$/.test(file),
     );
   }
 

@@ -1,5 +1,5 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { repositoryRoot } from './root.mjs';
 
 /**
@@ -25,7 +25,8 @@ import { repositoryRoot } from './root.mjs';
 /**
  * @typedef {object} WorkspacePackage
  * @property {string} name npm name
- * @property {string} folder name of its folder in packages/
+ * @property {string} folder name of its folder
+ * @property {string} directory path of that folder below the root: packages/x, or native
  * @property {string} path absolute path of that folder
  * @property {Manifest} manifest its package.json
  */
@@ -37,26 +38,31 @@ import { repositoryRoot } from './root.mjs';
  * @returns {WorkspacePackage[]}
  */
 export function publishedPackages(root = repositoryRoot) {
-  return readdirSync(join(root, 'packages'))
+  return [...readdirSync(join(root, 'packages')).map((folder) => `packages/${folder}`), 'native']
     .sort()
-    .filter((folder) => existsSync(join(root, 'packages', folder, 'package.json')))
-    .map((folder) => {
-      const path = join(root, 'packages', folder);
+    .filter((directory) => existsSync(join(root, directory, 'package.json')))
+    .map((directory) => {
+      const path = join(root, directory);
       const manifest = JSON.parse(readFileSync(join(path, 'package.json'), 'utf8'));
-      return { name: manifest.name, folder, path, manifest };
+      return { name: manifest.name, folder: basename(directory), directory, path, manifest };
     });
 }
 
 /**
  * Ends the program with a sentence when packages that it runs are not built.
  *
- * @param {...string} folders in packages/
+ * @param {...string} folders names of their folders
  */
 export function requireBuilt(...folders) {
   const missing = folders.filter(
-    (folder) => !existsSync(join(repositoryRoot, 'packages', folder, 'dist/index.js')),
+    (folder) => !existsSync(join(directoryOf(folder), 'dist/index.js')),
   );
   if (missing.length === 0) return;
   console.error(`not built: ${missing.join(', ')}. Run "pnpm build" first.`);
   process.exit(2);
+}
+
+/** @param {string} folder */
+function directoryOf(folder) {
+  return join(repositoryRoot, folder === 'native' ? folder : `packages/${folder}`);
 }

@@ -20,10 +20,10 @@ import { publishedPackages } from '../lib/workspace.mjs';
 export function readmeExamples(root) {
   const readmes = [
     { readme: 'README.md', home: 'tools' },
-    ...publishedPackages(root).map(({ folder, name }) => ({
-      readme: `packages/${folder}/README.md`,
+    ...publishedPackages(root).map(({ directory, name }) => ({
+      readme: `${directory}/README.md`,
       // tools/ depends on every package but the program itself, which resolves its own name.
-      home: name === 'arfuse' ? `packages/${folder}` : 'tools',
+      home: name === 'arfuse' ? directory : 'tools',
     })),
   ];
   return readmes

@@ -103,12 +103,23 @@ export const STEPS = [
     run: single(() => tool('turbo', 'turbo', 'run', 'build', '--output-logs=errors-only')),
   },
   {
+    id: 'native',
+    title: 'native addon with its CUDA kernels',
+    needs: ['build'],
+    run: counted('tools/src/native.mjs'),
+  },
+  {
     id: 'docs',
     title: 'generated documents current',
     needs: ['build'],
     run: counted('tools/src/docs.mjs', '--check'),
   },
-  { id: 'test', title: 'unit, property and README tests', needs: ['install'], run: unitTests },
+  {
+    id: 'test',
+    title: 'unit, property and README tests',
+    needs: ['install', 'native'],
+    run: unitTests,
+  },
   {
     id: 'api',
     title: 'API reports',

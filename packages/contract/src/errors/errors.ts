@@ -59,3 +59,8 @@ export class UsageError extends ArfuseError {
 export class UnsupportedError extends ArfuseError {
   readonly code = 'ARFUSE_UNSUPPORTED';
 }
+
+/** A native addon, library or driver that is missing or does not fit; `details` lists each place tried. */
+export class NativeError extends ArfuseError {
+  readonly code = 'ARFUSE_NATIVE';
+}

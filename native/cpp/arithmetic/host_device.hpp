@@ -1,0 +1,66 @@
+#pragma once
+
+// Arithmetic is compiled twice: by the host compiler, which proves it on any machine, and by nvcc for the GPU. Nothing in
+// this folder may contract a product and a sum, or depend on fast math: both sides must give the same bits.
+
+#include <cstdint>
+#include <cstring>
+
+#if defined(__CUDACC__)
+#define ARFUSE_HD __host__ __device__ __forceinline__
+#else
+#define ARFUSE_HD inline
+#endif
+
+namespace arfuse {
+
+ARFUSE_HD std::uint32_t bits_of(float x) {
+#if defined(__CUDA_ARCH__)
+  return __float_as_uint(x);
+#else
+  std::uint32_t bits;
+  std::memcpy(&bits, &x, sizeof bits);
+  return bits;
+#endif
+}
+
+ARFUSE_HD float float_of(std::uint32_t bits) {
+#if defined(__CUDA_ARCH__)
+  return __uint_as_float(bits);
+#else
+  float x;
+  std::memcpy(&x, &bits, sizeof x);
+  return x;
+#endif
+}
+
+/** `a * b` and `a + b`, each rounded: nvcc fuses them into one rounding where it may. */
+ARFUSE_HD float multiply(float a, float b) {
+#if defined(__CUDA_ARCH__)
+  return __fmul_rn(a, b);
+#else
+  return a * b;
+#endif
+}
+
+ARFUSE_HD float add(float a, float b) {
+#if defined(__CUDA_ARCH__)
+  return __fadd_rn(a, b);
+#else
+  return a + b;
+#endif
+}
+
+ARFUSE_HD float divide(float a, float b) {
+#if defined(__CUDA_ARCH__)
+  return __fdiv_rn(a, b);
+#else
+  return a / b;
+#endif
+}
+
+ARFUSE_HD bool is_nan(float x) { return (bits_of(x) & 0x7fffffffu) > 0x7f800000u; }
+
+ARFUSE_HD float absolute(float x) { return float_of(bits_of(x) & 0x7fffffffu); }
+
+}  // namespace arfuse

@@ -1,0 +1,54 @@
+#include <napi.h>
+
+#include "arithmetic.hpp"
+#if defined(ARFUSE_CUDA)
+#include "../device/devices.hpp"
+#endif
+
+namespace {
+
+/** Raised with every change of what the loader's TypeScript relies on. */
+constexpr int kAbi = 1;
+
+#if defined(ARFUSE_CUDA)
+/** `devices()`: what the CUDA runtime sees. Opens the driver, so it is called in a child process only. */
+Napi::Value devices(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  const arfuse::DeviceList found = arfuse::list_devices();
+  Napi::Object result = Napi::Object::New(env);
+  result.Set("driverVersion", found.driver_version);
+  result.Set("runtimeVersion", found.runtime_version);
+  result.Set("error", found.error.empty() ? env.Null() : Napi::String::New(env, found.error));
+  Napi::Array list = Napi::Array::New(env);
+  for (const arfuse::DeviceFacts& facts : found.devices) {
+    Napi::Object device = Napi::Object::New(env);
+    device.Set("name", facts.name);
+    device.Set("capability", facts.capability);
+    device.Set("memoryBytes", static_cast<double>(facts.memory_bytes));
+    device.Set("multiprocessors", facts.multiprocessors);
+    device.Set("pciBusId", facts.pci_bus_id);
+    Napi::Array peers = Napi::Array::New(env);
+    for (const bool peer : facts.peers) peers.Set(peers.Length(), Napi::Boolean::New(env, peer));
+    device.Set("peers", peers);
+    list.Set(list.Length(), device);
+  }
+  result.Set("devices", list);
+  return result;
+}
+#endif
+
+Napi::Object initialise(Napi::Env env, Napi::Object exports) {
+  exports.Set("abi", kAbi);
+  exports.Set("arithmetic", arfuse::binding::arithmetic(env));
+#if defined(ARFUSE_CUDA)
+  exports.Set("cudaArchitectures", ARFUSE_CUDA_ARCHS);
+  exports.Set("devices", Napi::Function::New(env, devices, "devices"));
+#else
+  exports.Set("cudaArchitectures", env.Null());
+#endif
+  return exports;
+}
+
+}  // namespace
+
+NODE_API_MODULE(arfuse, initialise)

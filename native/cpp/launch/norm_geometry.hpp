@@ -1,0 +1,59 @@
+#pragma once
+
+#include <cstdint>
+
+#include "../arithmetic/norm.hpp"
+
+namespace arfuse {
+
+/** Widest row that the norm kernel takes, in elements. */
+constexpr int kMaxHidden = 65536;
+constexpr int kMaxThreads = 1024;
+/** Vectors of eight elements that a thread may hold. */
+constexpr int kMaxVectors = 8;
+
+/** Shape of a launch of the norm kernel. It follows from the hidden size alone, so that every row is computed alike. */
+struct NormGeometry {
+  /** Threads of a block; a block does one row. */
+  int threads;
+  /** Vectors of eight elements per thread; vector `j` of thread `t` is lane `t + j * threads` of the row. */
+  int vectors;
+  /** Whether every thread holds exactly `vectors` lanes, so that the first levels of the tree stay within a thread. */
+  bool exact;
+  /** Shared memory of a block. */
+  int shared_bytes;
+};
+
+/** Lanes of a group that share a scale; 0 where nothing is quantised in groups. */
+inline bool groups_stay_in_warps(int threads, int vectors, int lanes_per_group) {
+  return lanes_per_group <= 1 || vectors == 1 || threads % lanes_per_group == 0;
+}
+
+/**
+ * Geometry for rows of `hidden` elements (a multiple of 8, at most 65,536), quantised in groups of `lanes_per_group` lanes.
+ * Prefers about 256 threads: enough bytes in flight for the memory, few enough for a short tree.
+ */
+inline NormGeometry norm_geometry(int hidden, int lanes_per_group) {
+  const int lanes = hidden / kLane;
+  int best = 0;
+  for (int vectors = 1; vectors <= kMaxVectors; vectors *= 2) {
+    if (lanes % vectors != 0) break;
+    const int threads = lanes / vectors;
+    if (threads > kMaxThreads) continue;
+    if (!groups_stay_in_warps(threads, vectors, lanes_per_group)) continue;
+    if (best != 0 && threads < 128) break;
+    best = vectors;
+    if (threads <= 256) break;
+  }
+  if (best != 0) {
+    const int threads = lanes / best;
+    return {threads, best, true, (threads + 32) * static_cast<int>(sizeof(float))};
+  }
+  // A row that no power of two divides well: ragged threads, the whole tree in shared memory.
+  int vectors = 1;
+  while ((lanes + vectors - 1) / vectors > kMaxThreads) vectors *= 2;
+  const int threads = ((lanes + vectors - 1) / vectors + 31) / 32 * 32;
+  return {threads, vectors, false, (lanes + 32) * static_cast<int>(sizeof(float))};
+}
+
+}  // namespace arfuse

@@ -1,0 +1,119 @@
+/** Number that the loader and the addon must share; raised when the addon's functions change. */
+export const NATIVE_ABI = 1;
+
+/** Dtypes of activations and weights that the kernels are compiled for. */
+export type NativeDtype = 'bf16' | 'f16' | 'f32';
+
+/** Formats that the addon converts. Codes have 4 bytes for f32, 2 for 16-bit formats, 1 for narrower ones. */
+export type NativeFormat = NativeDtype | 'f8e4m3fn' | 'f8e5m2' | 'f4e2m1fnx2' | 'f8e8m0fnu';
+
+/** A norm of a run. */
+export interface NativeNorm {
+  readonly eps: number;
+  /** 1 for Gemma's `1 + w`. */
+  readonly weightBias: 0 | 1;
+  readonly weightMultiply: 'before' | 'after';
+  /** `[hidden]`; left out for a norm without a weight. */
+  readonly weight?: NodeJS.TypedArray;
+  readonly weightDtype?: NativeDtype;
+  /** `[rows, hidden]`; left out when nothing reads the result. */
+  readonly out?: NodeJS.TypedArray;
+}
+
+/** The quantiser of a run. */
+export interface NativeQuantiser {
+  readonly scheme: 'fp8_static' | 'fp8_token' | 'fp8_group' | 'nvfp4';
+  /** Whether it reads the normed value rounded to the activation dtype. */
+  readonly roundedInput: boolean;
+  readonly nan: 'propagate' | 'lost';
+  readonly form: 'reciprocal' | 'divide';
+  /** `[rows, hidden]` bytes of e4m3, or half as many of packed e2m1. */
+  readonly out: Uint8Array;
+  /** One float: the dequantisation scale (static FP8), or the global scale (NVFP4). */
+  readonly scale?: Float32Array;
+  /** Elements that share a scale (`fp8_group`): 8 times a power of two. */
+  readonly group?: number;
+  readonly floor?: number;
+  readonly scaleDtype?: 'f32' | 'f8e8m0fnu' | 'f8e4m3fn';
+  readonly layout?:
+    | 'row_major'
+    | 'linear'
+    | 'column_major'
+    | 'column_major_packed'
+    | 'swizzled_128x4';
+  readonly scaleOut?: NodeJS.TypedArray;
+}
+
+/** `x + bias` or `x * factor`, rounded to the activation dtype. */
+export type NativePrologue =
+  | { readonly bias: NodeJS.TypedArray; readonly biasDtype: NativeDtype }
+  | { readonly factor: number };
+
+/** One launch of arfuse's norm kernel: a contiguous run of the stages that follow an all-reduce. */
+export interface NativeNormLaunch {
+  readonly dtype: NativeDtype;
+  readonly rows: number;
+  /** A multiple of 8, at most 65,536. */
+  readonly hidden: number;
+  /** `[rows, hidden]`. */
+  readonly x: NodeJS.TypedArray;
+  /** Biases and factors between the all-reduce and what follows, in order; at most three. */
+  readonly prologues?: readonly NativePrologue[];
+  readonly allReduceOut?: NodeJS.TypedArray;
+  readonly preNorm?: NativeNorm;
+  readonly residual?: {
+    readonly x: NodeJS.TypedArray;
+    readonly factor?: number;
+    readonly out?: NodeJS.TypedArray;
+  };
+  readonly norm?: NativeNorm & { readonly unroundedInput: boolean };
+  readonly quant?: NativeQuantiser;
+}
+
+/** The kernels' arithmetic, compiled for the host from the same source as for the GPU. */
+export interface NativeArithmetic {
+  /** Codes of float32 values, rounded to nearest even (UE8M0: up to a power of two). */
+  encode(format: NativeFormat, values: Float32Array, codes: NodeJS.TypedArray): void;
+  decode(format: NativeFormat, codes: NodeJS.TypedArray, values: Float32Array): void;
+  /** Sum of `elements` elements over the ranks, in rank order; `rounds` rounds the running sum at every rank. */
+  allReduce(launch: {
+    readonly dtype: NativeDtype;
+    readonly elements: number;
+    readonly rounds: boolean;
+    readonly partials: readonly NodeJS.TypedArray[];
+    readonly out: NodeJS.TypedArray;
+  }): void;
+  norm(launch: NativeNormLaunch): void;
+}
+
+/** One GPU as the CUDA runtime describes it. */
+export interface NativeDevice {
+  readonly name: string;
+  /** Compute capability times 10. */
+  readonly capability: number;
+  readonly memoryBytes: number;
+  readonly multiprocessors: number;
+  readonly pciBusId: string;
+  /** Whether each device, itself included, can be read and written from this one. */
+  readonly peers: readonly boolean[];
+}
+
+/** What the CUDA runtime sees. */
+export interface NativeDeviceReport {
+  /** As CUDA writes versions: 13000 for 13.0; 0 without a driver. */
+  readonly driverVersion: number;
+  readonly runtimeVersion: number;
+  /** The runtime's own words when devices cannot be listed. */
+  readonly error: string | null;
+  readonly devices: readonly NativeDevice[];
+}
+
+/** What the addon exports. */
+export interface NativeBinding {
+  readonly abi: number;
+  readonly arithmetic: NativeArithmetic;
+  /** Architectures that its kernels are compiled for, as CMake writes them; null for an addon without kernels. */
+  readonly cudaArchitectures: string | null;
+  /** Opens the driver. Absent from an addon without kernels. */
+  devices?(): NativeDeviceReport;
+}

@@ -1,0 +1,48 @@
+// Builds the native addon with its CUDA kernels, without a GPU: `node tools/src/native.mjs [--archs 90a,100f]`, after a build.
+// Hopper, and one other architecture to see that the kernels are not written for Hopper alone.
+import { buildNative, loadNative } from '@arfuse/native';
+import { printChecks } from './lib/checks.mjs';
+import { run } from './lib/run.mjs';
+import { requireBuilt } from './lib/workspace.mjs';
+
+requireBuilt('native');
+const at = process.argv.indexOf('--archs');
+const architectures = (at < 0 ? '90a,100f' : (process.argv[at + 1] ?? '')).split(',');
+
+/** Why this machine cannot build; undefined when it can. */
+async function missing() {
+  for (const [what, ...command] of [
+    ['CMake', 'cmake', '--version'],
+    ['a C++ compiler', 'c++', '--version'],
+    ['Python with pip', 'python3', '-m', 'pip', '--version'],
+  ]) {
+    const { code } = await run(command);
+    if (code !== 0) return what;
+  }
+  return undefined;
+}
+
+/** @returns {Promise<import('./lib/checks.mjs').Check>} */
+async function build() {
+  const name = `native addon for ${architectures.join(', ')}`;
+  const absent = await missing();
+  if (absent !== undefined) {
+    const reason = `this machine has no ${absent}`;
+    // A run that must prove everything may not pass over the addon.
+    return process.env.CI === 'true'
+      ? { name, problems: [`${name}: ${reason}.`] }
+      : { name, problems: [], skipped: reason };
+  }
+  try {
+    const { path } = await buildNative({ architectures });
+    const { binding } = loadNative({ candidates: [{ id: 'local', path }] });
+    return {
+      name,
+      problems: binding.cudaArchitectures === null ? ['the addon has no CUDA kernels.'] : [],
+    };
+  } catch (error) {
+    return { name, problems: [/** @type {Error} */ (error).message] };
+  }
+}
+
+printChecks([await build()]);
