@@ -1,4 +1,6 @@
 import { describeFailures, verify } from '@arfuse/core';
+import { configuredBackends } from '../load/backends.ts';
+import { loadConfig } from '../load/config.ts';
 import { type PlanOrGraphOptions, planOrGraph } from '../load/plan-input.ts';
 import { printVerifyReport } from '../output/verify-text.ts';
 import type { Console } from '../system/console.ts';
@@ -17,8 +19,9 @@ export async function verifyCommand(
 ): Promise<number> {
   const { tokens, seed } = options;
   const { plan, graph } = await planOrGraph(path, options, console);
+  const use = configuredBackends(await loadConfig(options.config));
   const report = await console.progress('verifying', () =>
-    verify(plan, { tokens, seed, ...(graph ? { graph } : {}) }),
+    verify(plan, { tokens, seed, use, ...(graph ? { graph } : {}) }),
   );
   console.document({ ...report, failures: describeFailures(report) });
   printVerifyReport(plan, report, console);

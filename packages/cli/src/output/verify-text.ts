@@ -2,6 +2,7 @@ import type { Plan } from '@arfuse/contract';
 import {
   type ClassVerification,
   describeFailures,
+  type OfferVerification,
   type OutputComparison,
   type VerifyReport,
 } from '@arfuse/core';
@@ -92,6 +93,24 @@ function chainRows({ chains }: VerifyReport): string[][] {
   return [...new Map(rows.map((row) => [row.join('\n'), row])).values()];
 }
 
+function offerOutcome({ passed, notCompared }: OfferVerification): string {
+  if (!passed) return 'FAIL';
+  return notCompared.length > 0 ? 'not compared' : 'ok';
+}
+
+/** One row per token range and steps; classes with the same steps there share it. */
+function offerRows({ offers }: VerifyReport): string[][] {
+  const rows = new Map<string, { readonly classes: string[]; readonly cells: string[] }>();
+  for (const of of offers) {
+    const cells = [of.tokens.join('–'), of.mode, shortSteps(of.steps), offerOutcome(of)];
+    const key = cells.join('\n');
+    const row = rows.get(key);
+    if (row) row.classes.push(of.class);
+    else rows.set(key, { classes: [of.class], cells });
+  }
+  return [...rows.values()].map(({ classes, cells }) => [classes.join(' '), ...cells]);
+}
+
 /** What was proven and how closely, then each failure in a full sentence. */
 export function printVerifyReport(plan: Plan, report: VerifyReport, console: Console): void {
   const { color } = console;
@@ -125,22 +144,41 @@ export function printVerifyReport(plan: Plan, report: VerifyReport, console: Con
       ),
     );
   }
+  if (report.offers.length > 0) {
+    console.line();
+    console.line(
+      textTable(
+        [
+          { title: 'offers' },
+          { title: 'tokens', align: 'right' },
+          { title: 'mode' },
+          { title: 'steps', flexible: true },
+          { title: '' },
+        ],
+        offerRows(report),
+      ),
+    );
+  }
   const failures = describeFailures(report);
   if (report.notes.length + failures.length > 0) console.line();
   for (const note of report.notes)
     console.line(color.yellow('note') + paragraph(note, 'note ').slice('note'.length));
   for (const failure of failures)
     console.line(color.red('FAIL') + paragraph(failure, 'FAIL ').slice('FAIL'.length));
-  const checks =
-    report.classes.reduce((sum, of) => sum + of.comparisons.length, 0) + report.chains.length;
+  const checks = [
+    ...report.classes.flatMap((of) => of.comparisons),
+    ...report.chains,
+    ...report.offers.filter((of) => !of.passed || of.notCompared.length === 0),
+  ];
+  const failed = checks.filter((check) => !check.passed);
   console.line();
   console.line(
     report.passed
       ? color.green(
           paragraph(
-            `verified: ${plural(checks, 'check')} over ${plural(plan.sites.length, 'site')}, rows ${report.tokens.join(', ')}, seed ${report.seed}`,
+            `verified: ${plural(checks.length, 'check')} over ${plural(plan.sites.length, 'site')}, rows ${report.tokens.join(', ')}, seed ${report.seed}`,
           ),
         )
-      : color.red(`not verified: ${failures.length} of ${plural(checks, 'check')} failed`),
+      : color.red(`not verified: ${failed.length} of ${plural(checks.length, 'check')} failed`),
   );
 }

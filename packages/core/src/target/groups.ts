@@ -21,8 +21,11 @@ export function checkGraphGroups(
     const { size } = groupOf(target, name);
     if (stated[name] === size) continue;
     throw new TargetError({
-      message: `target: group "${name}" has ${stated[name]} ranks in the graph, and ${size} in the target.`,
-      hint: `Say group.${name}=${stated[name]}, or world=${stated[name]} when it is the only size.`,
+      message: `target: ${name === '' ? 'the group of an op that names none' : `group "${name}"`} has ${stated[name]} ranks in the graph, and ${size} in the target.`,
+      hint:
+        name === ''
+          ? `Say world=${stated[name]}.`
+          : `Say group.${name}=${stated[name]}, or world=${stated[name]} when it is the only size.`,
       details: { group: name, graph: stated[name], target: size },
     });
   }

@@ -2,6 +2,7 @@ import { type DType, findStage, type PlanSegment, type SiteOutput } from '@arfus
 import { oracle, quantiserOracle, type SiteResults } from '@arfuse/reference';
 import { type Allowance, OutputComparer } from './compare.ts';
 import type { EvaluatedClass } from './evaluated-class.ts';
+import { mapRanks } from './map-ranks.ts';
 import { lastNormRange, nearest, preNormRange } from './norm-range.ts';
 import type { OutputComparison } from './report.ts';
 import { ulpAt } from './ulp.ts';
@@ -55,19 +56,11 @@ export function compareKernels(
   prepared.forEach(({ tokens, inputs }, i) => {
     const got = found[i]!;
     let expected = oracle(site, numerics, inputs.site, ranks);
-    // Ranks that reduced together share their results.
-    const ranged = (output: 'norm' | 'pre_norm', rangeOf: typeof lastNormRange): SiteResults[] => {
-      const known = new Map<SiteResults, SiteResults>();
-      return got.map((results, rank) => {
-        let wanted = known.get(results);
-        if (!wanted) {
-          const range = rangeOf(site, numerics, inputs.site, results);
-          wanted = range ? { [output]: nearest(range, results[output]!) } : expected[rank]!;
-          known.set(results, wanted);
-        }
-        return wanted;
+    const ranged = (output: 'norm' | 'pre_norm', rangeOf: typeof lastNormRange): SiteResults[] =>
+      mapRanks(got, (results, rank) => {
+        const range = rangeOf(site, numerics, inputs.site, results);
+        return range ? { [output]: nearest(range, results[output]!) } : expected[rank]!;
       });
-    };
     const first = stages.some((stage) => stage.kind === 'all_reduce');
     if (first) compare('all_reduce', dtype, tokens, expected, got, exact, '0 ULP');
     if (preNorm) {
@@ -92,7 +85,7 @@ export function compareKernels(
     const given = numerics.quantInput === 'rounded';
     const scale = inputs.site.scale?.data[0];
     const wanted = given
-      ? got.map((results) => quantiserOracle(results.norm!, quant, numerics.nan, scale))
+      ? mapRanks(got, (results) => quantiserOracle(results.norm!, quant, numerics.nan, scale))
       : expected;
     const bound = given ? "equal bytes, given the kernel's own norm" : 'one code step';
     const step: Allowance = given ? exact : (_, value) => ulpAt(quant.outputDtype, value);

@@ -14,8 +14,9 @@ import {
 } from '@arfuse/reference';
 import { type Allowance, OutputComparer } from './compare.ts';
 import type { EvaluatedClass, Prepared } from './evaluated-class.ts';
+import { mapRanks } from './map-ranks.ts';
 import { lastNormRange, nearest, preNormRange } from './norm-range.ts';
-import { ProgramBounds, type RealValues } from './program-bounds.ts';
+import { ProgramBounds } from './program-bounds.ts';
 import type { OutputComparison } from './report.ts';
 
 const exact: Allowance = () => 0;
@@ -43,15 +44,10 @@ export function compareRecord(evaluated: EvaluatedClass): OutputComparison[] {
       );
       for (const { tokens, inputs, quantised, program } of prepared) {
         const found = program.get(output)!;
-        const claimed = quantised!.program.map((tensor) =>
+        const claimed = mapRanks(quantised!.program, (tensor) =>
           quantiserOracle(tensor, quant, site.numerics.nan, inputs.site.scale?.data[0]),
         );
-        comparer.add(
-          tokens,
-          claimed.map((of, rank) => shapedAs(of[output]!, found[rank]!)),
-          found,
-          exact,
-        );
+        comparer.add(tokens, shapedAs(claimed, output, found), found, exact);
       }
       return comparer.result();
     }
@@ -66,14 +62,8 @@ export function compareRecord(evaluated: EvaluatedClass): OutputComparison[] {
     );
     prepared.forEach((of, i) => {
       const found = of.program.get(output)!;
-      const expected =
-        ranges[i] ?? claims[i]!.map((results, rank) => shapedAs(results[output]!, found[rank]!));
-      comparer.add(
-        of.tokens,
-        expected,
-        found,
-        ranges[i] ? exact : allowance(evaluated, of, bounds, output),
-      );
+      const expected = ranges[i] ?? shapedAs(claims[i]!, output, found);
+      comparer.add(of.tokens, expected, found, ranges[i] ? exact : allowance(of, bounds, output));
     });
     return comparer.result();
   });
@@ -96,33 +86,58 @@ export function compareProgram(
     ranks.sizeOf(site.group),
   );
   return site.outputs.map((output) => {
-    const results = found.map((of, i) =>
-      of.map((each, rank) => shapedAs(each[output]!, prepared[i]!.program.get(output)![rank]!)),
-    );
+    const results = found.map((of, i) => shapedAs(of, output, prepared[i]!.program.get(output)!));
     const ranges = prepared.map((of, i) =>
       bounds.isSameRecord ? rangeOf(evaluated, of, found[i]!, output, results[i]!) : undefined,
     );
+    const keepsNan =
+      output === 'quant' && site.numerics.nan === 'lost' && segment.numerics.nan === 'propagate';
+    const bound = ranges.every(Boolean) ? RANGE_BOUND : bounds.describe(output);
     const comparer = new OutputComparer(
       'program',
       output,
       evaluated.widthOf(output),
-      ranges.every(Boolean) ? RANGE_BOUND : bounds.describe(output),
+      keepsNan ? `${bound}; a NaN that the program turns into a number may be kept` : bound,
     );
     prepared.forEach((of, i) => {
+      const program = of.program.get(output)!;
       comparer.add(
         of.tokens,
-        ranges[i] ?? of.program.get(output)!,
+        ranges[i] ?? (keepsNan ? withKeptNans(of, program, results[i]!) : program),
         results[i]!,
-        ranges[i] ? exact : allowance(evaluated, of, bounds, output),
+        ranges[i] ? exact : allowance(of, bounds, output),
       );
     });
     return comparer.result();
   });
 }
 
+/** The program's elements, with NaN where the steps keep one that the program's own norm has. */
+function withKeptNans(
+  { quantised }: Prepared,
+  program: readonly RefTensor[],
+  found: readonly RefTensor[],
+): RefTensor[] {
+  return mapRanks(program, (tensor, rank) => {
+    const norm = quantised!.program[rank]!.data;
+    const kept = found[rank]!.data;
+    const data = tensor.data.map((value, i) =>
+      norm[i] !== norm[i] && kept[i] !== kept[i] ? Number.NaN : value,
+    );
+    return { ...tensor, data };
+  });
+}
+
 const RANGE_BOUND = "what the program's record allows, whatever the order of float32 sums";
 
-const shapedAs = (tensor: RefTensor, like: RefTensor): RefTensor => reshaped(tensor, like.shape);
+/** One output of every rank in the shape in which the program has it. */
+function shapedAs(
+  results: readonly SiteResults[],
+  output: SiteOutput,
+  like: readonly RefTensor[],
+): RefTensor[] {
+  return mapRanks(results, (of, rank) => reshaped(of[output]!, like[rank]!.shape));
+}
 
 /**
  * What the program's record allows nearest to `found`, whose own earlier results are `before`. Undefined for outputs that
@@ -137,20 +152,11 @@ function rangeOf(
 ): readonly RefTensor[] | undefined {
   if (output !== 'norm' && output !== 'pre_norm') return undefined;
   const range = output === 'norm' ? lastNormRange : preNormRange;
-  // Ranks that reduce together share their results.
-  const known = new Map<RefTensor, RefTensor>();
-  const expected: RefTensor[] = [];
-  for (const [rank, tensor] of found.entries()) {
-    let of = known.get(tensor);
-    if (!of) {
-      const allowed = range(site, site.numerics, inputs.site, before[rank]!);
-      if (!allowed) return undefined;
-      of = nearest(allowed, tensor);
-      known.set(tensor, of);
-    }
-    expected.push(of);
-  }
-  return expected;
+  const expected = mapRanks(found, (tensor, rank) => {
+    const allowed = range(site, site.numerics, inputs.site, before[rank]!);
+    return allowed && nearest(allowed, tensor);
+  });
+  return expected.every((tensor) => tensor !== undefined) ? expected : undefined;
 }
 
 /**
@@ -171,47 +177,9 @@ function programResults(
   });
 }
 
-function allowance(
-  evaluated: EvaluatedClass,
-  prepared: Prepared,
-  bounds: ProgramBounds,
-  output: SiteOutput,
-): Allowance {
-  // Ranks that reduce together share their results, and so their bounds.
-  const known = new Map<SiteResults, Float64Array>();
-  const perRank = prepared.ideal.map((results, rank) => {
-    let found = known.get(results);
-    if (!found) {
-      found = bounds.allowances(realValues(evaluated, prepared, rank)).get(output)!;
-      known.set(results, found);
-    }
-    return found;
-  });
+function allowance(prepared: Prepared, bounds: ProgramBounds, output: SiteOutput): Allowance {
+  const perRank = mapRanks(prepared.realValues, (real) => bounds.allowances(real).get(output)!);
   // The bound of a scale is a share of it.
   return (index, value, rank) =>
     perRank[rank]![index]! * (output === 'scale' ? Math.abs(value) : 1);
-}
-
-function realValues(
-  { site, ranks }: EvaluatedClass,
-  { inputs, ideal }: Prepared,
-  rank: number,
-): RealValues {
-  const results = ideal[rank]!;
-  const magnitude = new Float64Array(results.all_reduce!.data.length);
-  for (const member of ranks.members(site.group, rank)) {
-    for (const { data } of inputs.site.partials[member]!) {
-      for (let i = 0; i < magnitude.length; i += 1)
-        magnitude[i] = magnitude[i]! + Math.abs(data[i]!);
-    }
-  }
-  return {
-    magnitude,
-    bias: inputs.site.bias?.data,
-    scale: inputs.site.scale?.data[0],
-    allReduce: results.all_reduce!.data,
-    residual: results.residual?.data,
-    preNorm: results.pre_norm?.data,
-    norm: results.norm!.data,
-  };
 }

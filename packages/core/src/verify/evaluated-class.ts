@@ -20,7 +20,9 @@ import {
 } from '@arfuse/reference';
 import { bindRows } from './bind-rows.ts';
 import { type BoundInputs, makeInputs, valueNamed } from './inputs.ts';
+import { mapRanks } from './map-ranks.ts';
 import { type QuantisedNorm, quantisedNorm } from './quantised-norm.ts';
+import { type RealValues, realValues } from './real-values.ts';
 
 /** Largest number of ranks that are simulated for a group that the class does not reduce over. */
 const OTHER_GROUP = 2;
@@ -43,6 +45,8 @@ export interface Prepared {
   readonly real: ReadonlyMap<SiteOutput, readonly RefTensor[]>;
   readonly program: ReadonlyMap<SiteOutput, readonly RefTensor[]>;
   readonly ideal: readonly SiteResults[];
+  /** Per rank. */
+  readonly realValues: readonly RealValues[];
   /** What the program's quantiser reads; undefined without one. */
   readonly quantised: QuantisedNorm | undefined;
 }
@@ -122,6 +126,9 @@ export class EvaluatedClass {
       real: realOutputs,
       program: programOutputs,
       ideal,
+      realValues: mapRanks(ideal, (results, rank) =>
+        realValues(this.site, this.ranks, inputs.site, results, rank),
+      ),
       quantised,
     };
   }
@@ -133,7 +140,7 @@ export class EvaluatedClass {
     if (residual && residual[0]!.dtype !== dtype) {
       outputs.set(
         'residual',
-        residual.map((tensor) => {
+        mapRanks(residual, (tensor) => {
           const data = tensor.data.slice();
           roundAll(dtype, data);
           return { ...tensor, dtype, data };

@@ -19,6 +19,7 @@ import {
   vector,
 } from '@arfuse/reference';
 import type { BoundSlice } from './bind-rows.ts';
+import { mapRanks } from './map-ranks.ts';
 
 /** The same tensors as a site takes them and as the raw nodes take them. */
 export interface BoundInputs {
@@ -118,7 +119,7 @@ export function makeInputs(
     const dtype = value.type?.kind === 'tensor' ? value.type.dtype : tensors[0]!.dtype;
     raw.set(
       value.id,
-      tensors.map((tensor) => ({ ...reshaped(tensor, shape), dtype })),
+      mapRanks(tensors, (tensor) => ({ ...reshaped(tensor, shape), dtype })),
     );
   };
   const dtypeOf = (name: string, fallback: IoDType): RefTensor['dtype'] => {

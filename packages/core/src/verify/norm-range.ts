@@ -4,7 +4,13 @@ import {
   type NumericsRecord,
   type SiteClass,
 } from '@arfuse/contract';
-import { type RefTensor, roundTo, type SiteInputs, type SiteResults } from '@arfuse/reference';
+import {
+  type RefTensor,
+  roundAll,
+  roundTo,
+  type SiteInputs,
+  type SiteResults,
+} from '@arfuse/reference';
 
 /** The least and the largest result that one record allows, elementwise. */
 export interface Range {
@@ -24,27 +30,43 @@ export function normRange(
   x: Float64Array,
   weight: Float64Array | undefined,
 ): Range {
-  const { hidden, dtype } = site;
-  const low = new Float64Array(x.length);
-  const high = new Float64Array(x.length);
-  const spread = (16 + Math.log2(hidden)) * 2 ** -24;
-  const round = (value: number): number => roundTo(dtype, Math.fround(value));
+  const spread = (16 + Math.log2(site.hidden)) * 2 ** -24;
+  const low = scaledNorm(site, norm, multiply, x, weight, 1 - spread);
+  const high = scaledNorm(site, norm, multiply, x, weight, 1 + spread);
+  for (let i = 0; i < x.length; i += 1) {
+    const [a, b] = [low[i]!, high[i]!];
+    low[i] = Math.min(a, b);
+    high[i] = Math.max(a, b);
+  }
+  return { low, high };
+}
+
+/** The norm with its factor moved by `by`. */
+function scaledNorm(
+  { hidden, dtype }: Pick<SiteClass, 'hidden' | 'dtype'>,
+  norm: NormAttributes,
+  multiply: 'before' | 'after',
+  x: Float64Array,
+  weight: Float64Array | undefined,
+  by: number,
+): Float64Array {
+  const normed = new Float64Array(x.length);
   for (let row = 0; row < x.length; row += hidden) {
     let squares = 0;
     for (let i = row; i < row + hidden; i += 1) squares += x[i]! * x[i]!;
-    const factor = 1 / Math.sqrt(squares / hidden + norm.eps);
-    for (let i = row; i < row + hidden; i += 1) {
-      const gain = weight ? norm.weightBias + weight[i - row]! : 1;
-      const at = (scale: number): number => {
-        const normed = x[i]! * scale;
-        return round((multiply === 'after' ? round(normed) : normed) * gain);
-      };
-      const [a, b] = [at(factor * (1 - spread)), at(factor * (1 + spread))];
-      low[i] = Math.min(a, b);
-      high[i] = Math.max(a, b);
-    }
+    const scale = (1 / Math.sqrt(squares / hidden + norm.eps)) * by;
+    for (let i = row; i < row + hidden; i += 1) normed[i] = x[i]! * scale;
   }
-  return { low, high };
+  const round = (): void => {
+    for (let i = 0; i < normed.length; i += 1) normed[i] = Math.fround(normed[i]!);
+    roundAll(dtype, normed);
+  };
+  if (multiply === 'after') round();
+  if (weight)
+    for (let i = 0; i < normed.length; i += 1)
+      normed[i] = normed[i]! * (norm.weightBias + weight[i % hidden]!);
+  round();
+  return normed;
 }
 
 /** The nearest result inside the range: what is expected of `found`. */

@@ -7,6 +7,7 @@ import {
   type SiteOutput,
 } from '@arfuse/contract';
 import { quantAllowances } from './quant-bounds.ts';
+import type { RealValues } from './real-values.ts';
 
 /** Unit roundoff (half the distance from 1 to the next value) and smallest subnormal of the activation dtypes. */
 const FORMATS: Readonly<Record<IoDType, readonly [roundoff: number, subnormal: number]>> = {
@@ -16,20 +17,6 @@ const FORMATS: Readonly<Record<IoDType, readonly [roundoff: number, subnormal: n
 };
 
 const FLOAT32_ROUNDOFF = 2 ** -24;
-
-/** Real-valued intermediates of one class on one rank, `[rows, hidden]`, from the site without rounding. */
-export interface RealValues {
-  /** Sum over ranks of the absolute partials. */
-  readonly magnitude: Float64Array;
-  /** `[hidden]`. */
-  readonly bias: Float64Array | undefined;
-  /** Static scale of the quantiser. */
-  readonly scale: number | undefined;
-  readonly allReduce: Float64Array;
-  readonly residual: Float64Array | undefined;
-  readonly preNorm: Float64Array | undefined;
-  readonly norm: Float64Array;
-}
 
 /**
  * How far the steps may be from the program, per element and absolute, with roundoff `u` of the activation dtype and
@@ -52,6 +39,7 @@ export class ProgramBounds {
   readonly #roundoff: number;
   readonly #subnormal: number;
   readonly #ranks: number;
+  readonly #known = new Map<RealValues, ReadonlyMap<SiteOutput, Float64Array>>();
 
   constructor(
     site: SiteClass,
@@ -112,6 +100,15 @@ export class ProgramBounds {
 
   /** Absolute allowance of every output, elementwise. */
   allowances(real: RealValues): ReadonlyMap<SiteOutput, Float64Array> {
+    let found = this.#known.get(real);
+    if (!found) {
+      found = this.#allowances(real);
+      this.#known.set(real, found);
+    }
+    return found;
+  }
+
+  #allowances(real: RealValues): ReadonlyMap<SiteOutput, Float64Array> {
     const { stages, numerics } = this.#site;
     const found = new Map<SiteOutput, Float64Array>();
     let distance = this.#reduced(real);

@@ -1,6 +1,7 @@
 import { findStage, type SiteClass, UnsupportedError } from '@arfuse/contract';
 import type { Graph } from '@arfuse/graph';
 import type { Evaluation, RefTensor, SiteResults } from '@arfuse/reference';
+import { mapRanks } from './map-ranks.ts';
 
 /** What the program's quantiser reads, `[rows, hidden]` per rank: as a real value, and with the program's dtypes. */
 export interface QuantisedNorm {
@@ -38,7 +39,7 @@ export function quantisedNorm(
       if (distance > least) continue;
       least = distance;
       const shaped = (tensor: RefTensor): RefTensor => ({ ...tensor, shape: expected.shape });
-      best = { real: tensors.map(shaped), program: program.tensors(id).map(shaped) };
+      best = { real: mapRanks(tensors, shaped), program: mapRanks(program.tensors(id), shaped) };
     }
   }
   if (best) return best;

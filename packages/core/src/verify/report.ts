@@ -1,4 +1,4 @@
-import type { Deviation, SiteOutput } from '@arfuse/contract';
+import type { Deviation, LaunchMode, SiteOutput, StepParameter } from '@arfuse/contract';
 
 /**
  * What is compared:
@@ -6,9 +6,10 @@ import type { Deviation, SiteOutput } from '@arfuse/contract';
  * - `record`: the raw nodes with their dtypes against an oracle with the record that the class claims for them;
  * - `kernels`: the steps in the kernels' arithmetic against an oracle with the same numerics record;
  * - `program`: the steps against the raw nodes with their dtypes;
- * - `chain`: every reader of a result in the rewritten graph against the value that it read before.
+ * - `chain`: every reader of a result in the rewritten graph against the value that it read before;
+ * - `offers`: the recorded parameters and numerics of the steps against what their kernels offer.
  */
-export type ComparisonKind = 'function' | 'record' | 'kernels' | 'program' | 'chain';
+export type ComparisonKind = 'function' | 'record' | 'kernels' | 'program' | 'chain' | 'offers';
 
 /** Where and by how much two results differ most. */
 export interface Difference {
@@ -63,6 +64,36 @@ export interface ChainVerification {
   }[];
 }
 
+/** One field in which a segment says something else than its kernels. */
+export interface OfferDifference {
+  /** Id of the kernel; those of the steps joined by ` + ` where no single one decides the field. */
+  readonly kernel: string;
+  /**
+   * `params.NAME`, `numerics.NAME` or `deviations.NAME`; `mode` or `covers` where the segment is no such launch or run of
+   * stages; `kernel` where the given backend has no such kernel; `admission` where the kernel refuses the launches.
+   */
+  readonly field: string;
+  /** What the plan says; undefined when it says nothing. */
+  readonly recorded: StepParameter | undefined;
+  /** What the kernel offers, or the sentences of its refusal; undefined when it offers nothing. */
+  readonly offered: StepParameter | undefined;
+}
+
+/** The steps of one segment against what their kernels offer for its launches. */
+export interface OfferVerification {
+  /** Id of the class, or of the plain all-reduces. */
+  readonly class: string;
+  /** Inclusive. */
+  readonly tokens: readonly [min: number, max: number];
+  readonly mode: LaunchMode;
+  readonly steps: readonly string[];
+  /** False when something differs; kernels that could not be asked are in `notCompared`, and do not fail. */
+  readonly passed: boolean;
+  /** Kernels whose backend was not given. With any, parameters and numerics of the whole segment are not compared. */
+  readonly notCompared: readonly string[];
+  readonly differences: readonly OfferDifference[];
+}
+
 /** What was proven, and what was not. */
 export interface VerifyReport {
   readonly passed: boolean;
@@ -71,24 +102,7 @@ export interface VerifyReport {
   readonly classes: readonly ClassVerification[];
   /** Empty when a plan is verified without its graph. */
   readonly chains: readonly ChainVerification[];
+  /** One entry per segment of every class and of the plain all-reduces; empty when no backends are given. */
+  readonly offers: readonly OfferVerification[];
   readonly notes: readonly string[];
-}
-
-/** One sentence for a failed comparison: class, steps, output, ULPs and place. */
-export function describeFailure(of: ClassVerification, comparison: OutputComparison): string {
-  const { worst } = comparison;
-  const at = worst
-    ? ` at rank ${worst.rank}, row ${worst.row}, column ${worst.column}: expected ${worst.expected}, found ${worst.found}`
-    : '';
-  return (
-    `class ${of.class} [${of.steps.join(' + ')}]: ${comparison.kind} comparison of output "${comparison.output}" ` +
-    `differs by ${formatUlps(comparison.maxUlps)} ULP${at}; required ${comparison.bound}.`
-  );
-}
-
-/** ULP counts as people read them. */
-export function formatUlps(ulps: number): string {
-  if (!Number.isFinite(ulps)) return 'infinitely many';
-  if (ulps === 0 || Number.isInteger(ulps)) return String(ulps);
-  return ulps >= 0.01 ? ulps.toFixed(2) : ulps.toExponential(1);
 }

@@ -1,4 +1,5 @@
 import type { DType } from '@arfuse/contract';
+import { exponentOf } from '@arfuse/reference';
 
 /** Explicit significand bits and smallest normal exponent of the floating-point dtypes. */
 const FORMATS: Readonly<Partial<Record<DType, readonly [bits: number, minExponent: number]>>> = {
@@ -12,15 +13,15 @@ const FORMATS: Readonly<Partial<Record<DType, readonly [bits: number, minExponen
   f8e8m0fnu: [0, -127],
 };
 
+/** Powers of two from the smallest subnormal of float64. */
+const LEAST = -1074;
+const POWERS = Float64Array.from({ length: 1024 - LEAST }, (_, i) => 2 ** (LEAST + i));
+
 /** Size of one unit in the last place of `dtype` at a finite value. */
 export function ulpAt(dtype: DType, value: number): number {
   const [bits, minExponent] = FORMATS[dtype] ?? [52, -1022];
-  const magnitude = Math.abs(value);
-  let exponent =
-    magnitude === 0 ? minExponent : Math.max(minExponent, Math.floor(Math.log2(magnitude)));
-  // log2 may round up to the next integer just below a power of two.
-  if (magnitude !== 0 && 2 ** exponent > magnitude && exponent > minExponent) exponent -= 1;
-  return 2 ** (exponent - bits);
+  const exponent = value === 0 ? minExponent : Math.max(minExponent, exponentOf(value));
+  return POWERS[exponent - bits - LEAST]!;
 }
 
 /** Distance in ULP of `dtype`; 0 for equal values and for NaN against NaN, infinite when only one is finite. */

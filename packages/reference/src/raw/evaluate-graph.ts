@@ -14,7 +14,7 @@ import { RawCall, type RawResult } from './call.ts';
 import { ALL_REDUCES, allReduceRanks } from './collectives.ts';
 import { DTYPE_ARITHMETIC, type RawMode, REAL_ARITHMETIC } from './mode.ts';
 import { evaluateCall } from './ops.ts';
-import { isList, isTensor, type RawValue } from './raw-value.ts';
+import { dtypeOf, isList, isTensor, type RawValue } from './raw-value.ts';
 
 /** What a graph is evaluated with. */
 export interface EvaluateOptions {
@@ -117,8 +117,8 @@ class Evaluator {
     return calls.map((call) => {
       const twin = done.find(
         (other) =>
-          call.args.every((arg, i) => arg === other.call.args[i]) &&
-          Object.keys(call.kwargs).every((key) => call.kwargs[key] === other.call.kwargs[key]),
+          call.args.every((arg, i) => isSame(arg, other.call.args[i])) &&
+          Object.keys(call.kwargs).every((key) => isSame(call.kwargs[key], other.call.kwargs[key])),
       );
       if (twin) return twin.result;
       const result = evaluateCall(call);
@@ -218,4 +218,13 @@ class Evaluator {
       details: { value: name },
     });
   }
+}
+
+/** Whether two arguments are the very same. Lists and dtypes are read anew for every rank, so what is in them counts. */
+function isSame(a: RawValue | undefined, b: RawValue | undefined): boolean {
+  if (a === b) return true;
+  if (isList(a) && isList(b))
+    return a.length === b.length && a.every((item, i) => isSame(item, b[i]));
+  const dtype = dtypeOf(a);
+  return dtype !== undefined && dtype === dtypeOf(b);
 }
