@@ -72,6 +72,11 @@ export interface AlreadyFused {
   readonly dtype: IoDType;
   readonly group: string;
   readonly outputs: readonly SiteOutput[];
+  /**
+   * True when the op also combines the outputs of a row's experts into the partial sum that it reduces. The stages say
+   * what follows: arfuse would leave that sum as an op of its own.
+   */
+  readonly moeFinalize?: true;
 }
 
 /** Everything that matching says about a graph. Each all-reduce is in exactly one of `sites` and `misses`. */
@@ -90,6 +95,6 @@ export interface Matching {
     readonly before: readonly NodeId[];
     readonly after: readonly NodeId[];
   }[];
-  /** Ops that may hide an all-reduce from this graph. */
+  /** Ops that may hide an all-reduce from this graph, and Triton kernels that look like a quantiser. */
   readonly opaque?: readonly { readonly node: NodeId; readonly reason: string }[];
 }

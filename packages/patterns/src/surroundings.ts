@@ -3,11 +3,23 @@ import { flowRole } from './flow/look-through.ts';
 import type { AlreadyFused, Matching } from './matching.ts';
 import { isCollective } from './spellings/all-reduce.ts';
 import type { Lifted } from './spellings/lifted.ts';
+import { looksLikeQuantiser, TRITON_WRAPPERS, tritonReason } from './spellings/triton-kernel.ts';
 
 /** Ops of engines that reduce over ranks inside, without saying so. */
-const OPAQUE = new Set(['vllm.moe_forward', 'vllm.moe_forward_shared']);
+const OPAQUE = new Set([
+  'vllm.moe_forward',
+  'vllm.moe_forward_shared',
+  'sglang._push_res_op',
+  'sglang._push_norm_op',
+  'sglang._pull_res_op',
+  'sglang._pull_norm_op',
+  'sglang._finalize_push_norm_op',
+  'auto_deploy.sharded_rmsnorm',
+  'auto_deploy.fused_sharded_qk_rmsnorm',
+  'auto_deploy.lamport_sharded_qk_rmsnorm',
+]);
 
-/** Collectives that are no all-reduce, with what stands around them, and ops that may hide one. */
+/** Collectives that are no all-reduce, with what stands around them, and ops that hide one, or a quantiser. */
 export function surroundings(
   lifted: Lifted,
   allReduces: readonly NodeId[],
@@ -30,6 +42,11 @@ export function surroundings(
         otherCollectives.push({ node: node.id, ...around(node.id) });
       }
     }
+  }
+  for (const op of TRITON_WRAPPERS) {
+    for (const node of graph.nodesOf(op))
+      if (looksLikeQuantiser(node, lifted))
+        opaque.push({ node: node.id, reason: `${tritonReason(node, lifted)}.` });
   }
   const order = (a: { node: NodeId }, b: { node: NodeId }): number =>
     graph.position(a.node) - graph.position(b.node);

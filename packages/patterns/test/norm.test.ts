@@ -1,5 +1,6 @@
 import type { NumericsRecord } from '@arfuse/contract';
 import { describe, expect, it } from 'vitest';
+import { findSites } from '../src/index.ts';
 import { CHAIN, INPUTS, onlySite, rms, describe as say } from './chains.ts';
 import { program } from './program.ts';
 
@@ -77,6 +78,26 @@ describe('norm', () => {
       'AutoDeploy',
       'y: bf16[T,64] = auto_deploy.torch_rmsnorm(a, w, 1e-05)',
       { weightMultiply: 'after' },
+    ],
+    [
+      'AutoDeploy, Triton',
+      'y: bf16[T,64] = auto_deploy.triton_rms_norm.default(a, w, 1e-05)',
+      { weightMultiply: 'before' },
+    ],
+    [
+      'AutoDeploy, FlashInfer',
+      'y: bf16[T,64] = auto_deploy.flashinfer_rms_norm.default(a, w, 1e-05)',
+      { weightMultiply: 'before' },
+    ],
+    [
+      'TensorRT-LLM, FlashInfer',
+      'y: bf16[T,64] = trtllm.flashinfer_rmsnorm.default(a, w, 1e-05)',
+      { weightMultiply: 'before' },
+    ],
+    [
+      'TensorRT-LLM, FlashInfer, Gemma',
+      'y: bf16[T,64] = trtllm.flashinfer_gemma_rmsnorm.default(a, w, 1e-05)',
+      { weightMultiply: 'before', weightBias: 1 },
     ],
     [
       'sgl_kernel',
@@ -242,6 +263,36 @@ describe('add and norm', () => {
       'unrounded',
       'before',
     ],
+    [
+      'AutoDeploy, Triton',
+      'y, s: bf16[T,64], bf16[T,64] = auto_deploy.triton_fused_add_rms_norm.default(a, r, w, 1e-05)',
+      'rounded',
+      'before',
+    ],
+    [
+      'AutoDeploy, FlashInfer in place',
+      'auto_deploy.flashinfer_fused_add_rms_norm_inplace.default(a, r, w, 1e-05)\n y: bf16[T,64] = aten.relu.default(a)\n s: bf16[T,64] = aten.relu.default(r)',
+      'unrounded',
+      'before',
+    ],
+    [
+      'TensorRT-LLM functionalised',
+      '_, y, s: none, bf16[T,64], bf16[T,64] = af trtllm.flashinfer_fused_add_rmsnorm.default(input=a, residual=r, weight=w, eps=1e-05)',
+      'unrounded',
+      'before',
+    ],
+    [
+      'vLLM Ascend',
+      'y, _, s: bf16[T,64], none, bf16[T,64] = _C_ascend.npu_add_rms_norm_bias.default(a, r, w, None, 1e-05)',
+      'rounded',
+      'after',
+    ],
+    [
+      'vLLM Ascend, by keyword',
+      'y, _, s: bf16[T,64], none, bf16[T,64] = _C_ascend.npu_add_rms_norm_bias.default(x1=r, x2=a, gamma=w, beta=None, epsilon=1e-05)',
+      'rounded',
+      'after',
+    ],
     ['rounded sum', `s: bf16[T,64] = aten.add.Tensor(r, a)${rms('s', 'y')}`, 'rounded', 'after'],
     [
       'rounded sum, operands swapped',
@@ -276,6 +327,27 @@ describe('add and norm', () => {
     expect(site.outputs.map(({ output }) => output)).toEqual(['residual', 'norm']);
     expect(graph.value(site.inputs.residual!).name).toBe('r');
     expect(site.inputs.partials.map((id) => graph.value(id).name)).toEqual(['x']);
+  });
+
+  it('takes the eps of a schema where a call leaves it out', () => {
+    const graph = add(
+      'y, _, s: bf16[T,64], none, bf16[T,64] = _C_ascend.npu_add_rms_norm_bias.default(a, r, w)',
+    );
+    expect(onlySite(graph).stages.at(-1)).toMatchObject({ kind: 'norm', eps: 1e-6 });
+  });
+
+  it('refuses a norm that adds a bias to its result', () => {
+    const graph = add(
+      'y, _, s: bf16[T,64], none, bf16[T,64] = _C_ascend.npu_add_rms_norm_bias.default(a, r, w, w, 1e-05)',
+    );
+    const { sites, misses } = findSites(graph);
+    expect(sites).toEqual([]);
+    expect(misses).toMatchObject([
+      {
+        phase: 'structure',
+        reason: '`call_2` adds a bias to the normed value (beta).',
+      },
+    ]);
   });
 
   it('captures what a site is, completely', () => {

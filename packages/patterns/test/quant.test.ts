@@ -85,6 +85,21 @@ describe('FP8, one given scale', () => {
     expect(found.outputs.map(({ output }) => output)).toEqual(['residual', 'quant']);
   });
 
+  it.each([
+    [
+      'loses a NaN in the op of vLLM, whose clamp makes it a number',
+      'b: f8e4m3fn[T,64] = aten.empty.memory_format([1, 64])\n _, q: none, f8e4m3fn[T,64] = af _C.static_scaled_fp8_quant.default(result=b, input=y, scale=g)',
+      'lost',
+    ],
+    [
+      'keeps a NaN in clamps of PyTorch',
+      `${q32}\n u: f32[T,64] = aten.div.Tensor(c, g)${clamp('u')}`,
+      'propagate',
+    ],
+  ])('%s', (_, text, nan) => {
+    expect(site(text, 'q, s').found.numerics.nan).toBe(nan);
+  });
+
   it('keeps the normed value where it escapes', () => {
     const { graph, found } = site(
       `${q32}\n u: f32[T,64] = aten.div.Tensor(c, g)${clamp('u')}`,
@@ -250,7 +265,8 @@ describe('FP8, a scale per group', () => {
     expect(found.pattern).toBe('ar_add_rms_fp8_group');
     expect(quant).toMatchObject({
       groupSize: 16,
-      scaleFloor: 1e-10 / 448,
+      // Powers of two are rounded up from no less than 1e-10.
+      scaleFloor: powers === 'True' ? 1e-10 : 1e-10 / 448,
       scaleForm: 'divide',
       ...expected,
     });

@@ -1,5 +1,6 @@
 import { type Arg, type Graph, type Node, opBase, type ValueId } from '@arfuse/graph';
-import { argOf, numberOf, stateOf, valueOf } from '../flow/args.ts';
+import { argOf, boolOf, isNone, numberOf, stateOf, valueOf } from '../flow/args.ts';
+import { allocation } from './allocation.ts';
 import type { AllReduceOp, CanonicalOp } from './canonical.ts';
 import type { Spelling } from './spelling.ts';
 
@@ -13,8 +14,10 @@ interface AllReduceRow {
   /** Parameter with the reduce op; without it the op always sums. */
   readonly reduce?: string;
   readonly inPlace?: boolean;
-  /** Parameter with a fusion code; the op is a plain all-reduce where it is zero or absent. */
+  /** Parameter with a fusion code or a norm; the op is a plain all-reduce where it is zero, false or absent. */
   readonly fusion?: string;
+  /** Parameter whose tensor the op overwrites with the sum. */
+  readonly output?: string;
   readonly example: string;
 }
 
@@ -45,6 +48,25 @@ const named = (op: string, inPlace: boolean): AllReduceRow => ({
   group: 'group_name',
   inPlace,
   example: inPlace ? `${op}(x, group_name='tp:0')  # x holds the sum` : `y = ${op}(x, 'tp:0')`,
+});
+const trtllm = (op: string, between: readonly string[] = []): AllReduceRow => ({
+  op,
+  params: [
+    'input',
+    'residual',
+    'norm_weight',
+    'scale',
+    'bias',
+    'workspace',
+    'group',
+    ...between,
+    'strategy',
+    'op|fusion_op',
+  ],
+  input: 'input',
+  group: 'group',
+  fusion: 'op|fusion_op',
+  example: `y = ${op}(x, None, None, None, None, None, [0, 1]${between.map(() => ', 0').join('')}, 3, 0, 1e-05)`,
 });
 const unnamed = (op: string): AllReduceRow => ({
   op,
@@ -94,23 +116,32 @@ export const ALL_REDUCES: readonly AllReduceRow[] = [
     example: 'c10d.allreduce_([x], group, op)  # x holds the sum',
   },
   unnamed('vllm.all_reduce_symmetric_with_copy'),
+  trtllm('trtllm.allreduce'),
+  trtllm('trtllm.tunable_allreduce'),
+  trtllm('trtllm.allreduce_pg', ['rank', 'pg']),
   {
-    op: 'trtllm.allreduce',
+    op: 'trtllm.mnnvl_fusion_allreduce',
     params: [
       'input',
       'residual',
-      'norm_weight',
-      'scale',
-      'bias',
-      'workspace',
-      'group',
-      'strategy',
-      'op|fusion_op',
+      'gamma',
+      'epsilon',
+      'comm_buffer',
+      'buffer_flags',
+      'rmsnorm_fusion',
     ],
     input: 'input',
-    group: 'group',
-    fusion: 'op|fusion_op',
-    example: 'y = trtllm.allreduce(x, None, None, None, None, None, [0, 1], 3, 0, 1e-05)',
+    fusion: 'rmsnorm_fusion',
+    example: 'y, _ = trtllm.mnnvl_fusion_allreduce(x, None, None, None, buffer, flags, False)',
+  },
+  {
+    op: 'sglang._all_reduce_residual_norm_op',
+    params: ['world_size', 'hidden_dim', 'cluster_size', 'out', 'input', 'norm_weight'],
+    input: 'input',
+    output: 'out',
+    fusion: 'norm_weight',
+    example:
+      'sglang._all_reduce_residual_norm_op(2, 4096, 4, out, x, None, 0.0, None, None, 0.0, False, 1)  # out holds the sum',
   },
   ...['torch.distributed.all_reduce', 'torch.distributed.distributed_c10d.all_reduce'].map(
     (op): AllReduceRow => ({
@@ -163,20 +194,32 @@ function reduceName(arg: Arg | undefined): string {
   }
 }
 
+/** Whether an argument says that the op does more than reduce. */
+function fuses(arg: Arg | undefined): boolean {
+  if (isNone(arg)) return false;
+  if (arg?.kind === 'enum') return !/(^|\.)NONE$/.test(arg.value);
+  return boolOf(arg) ?? (numberOf(arg) ?? 1) !== 0;
+}
+
 function lift(row: AllReduceRow, name: string, graph: Graph, node: Node): CanonicalOp[] {
-  if (row.fusion !== undefined && (numberOf(argOf(node, row.params, row.fusion)) ?? 0) !== 0)
-    return [];
+  if (row.fusion !== undefined && fuses(argOf(node, row.params, row.fusion))) return [];
   const arg = argOf(node, row.params, row.input);
   const inputs =
     arg?.kind === 'list' || arg?.kind === 'tuple' ? arg.items.map(valueOf) : [valueOf(arg)];
   return inputs.flatMap((input, index): AllReduceOp[] => {
     if (input === undefined) return [];
     const outputs: ValueId[] = [];
+    const buffer =
+      row.output === undefined ? undefined : valueOf(argOf(node, row.params, row.output));
     if (row.inPlace) {
       const state =
         inputs.length > 1
           ? writtenOf(graph, node, input)
           : stateOf(graph, node, row.params, row.input, [row.input]);
+      if (state !== undefined) outputs.push(state);
+    }
+    if (row.output !== undefined) {
+      const state = stateOf(graph, node, row.params, row.output, [row.output]);
       if (state !== undefined) outputs.push(state);
     }
     const result = graph.result(node, index)?.id;
@@ -187,7 +230,7 @@ function lift(row: AllReduceRow, name: string, graph: Graph, node: Node): Canoni
         spelling: name,
         node: node.id,
         covered: [node.id],
-        side: [],
+        side: buffer === undefined ? [] : allocation(graph, buffer),
         input,
         outputs,
         tensors: inputs.length,

@@ -1,131 +1,22 @@
 import type {
+  DType,
   IoDType,
   NormStage,
-  NumericsRecord,
-  PatternName,
+  PreNormStage,
   QuantAttributes,
   SiteOutput,
   Stage,
 } from '@arfuse/contract';
 import { isIoDType } from '@arfuse/contract';
-import type { Node, ValueId } from '@arfuse/graph';
+import type { Arg, Node, ValueId } from '@arfuse/graph';
 import { argOf, boolOf, isNone, numberOf, valueOf } from '../flow/args.ts';
 import { numericsOf } from '../fusions/numerics.ts';
 import { patternName } from '../fusions/pattern-name.ts';
 import type { AlreadyFused } from '../matching.ts';
 import { groupName } from './all-reduce.ts';
+import type { FusedKind, FusedRow } from './fused-ops.ts';
 import type { LiftContext } from './spelling.ts';
 import { resolveWeight } from './weight.ts';
-
-/** What one fused op of an engine does. */
-interface FusedRow {
-  readonly op: string;
-  readonly params: readonly string[];
-  readonly input: string;
-  readonly residual: string;
-  readonly weight: string;
-  readonly eps: string;
-  readonly group?: string;
-  /** Quantiser by the op's pattern code or fusion op, with whether the normed value is stored, too. */
-  readonly code?: { readonly param: string; readonly kinds: Readonly<Record<number, FusedKind>> };
-  /** With this parameter given the residual is zero, and the sum is the all-reduce's result. */
-  readonly normOut?: string;
-  readonly fp32Acc?: string;
-  readonly example: string;
-}
-
-interface FusedKind {
-  readonly quant: 'none' | QuantAttributes['scheme'];
-  readonly norm: boolean;
-}
-
-const NORM: FusedKind = { quant: 'none', norm: true };
-
-/** Pattern codes of FlashInfer's `AllReduceFusionPattern`. */
-const FLASHINFER_CODES: Readonly<Record<number, FusedKind>> = {
-  1: NORM,
-  2: { quant: 'fp8_static', norm: false },
-  3: { quant: 'nvfp4', norm: false },
-  4: { quant: 'fp8_static', norm: true },
-  5: { quant: 'nvfp4', norm: true },
-  8: { quant: 'fp8_group', norm: false },
-  9: { quant: 'fp8_group', norm: true },
-  10: { quant: 'fp8_token', norm: false },
-  11: { quant: 'fp8_token', norm: true },
-};
-
-/** Codes of TensorRT-LLM's `AllReduceFusionOp` that norm once; 0 is a plain all-reduce. */
-const TRTLLM_CODES: Readonly<Record<number, FusedKind>> = {
-  1: NORM,
-  4: { quant: 'fp8_static', norm: false },
-  5: { quant: 'nvfp4', norm: false },
-  6: { quant: 'fp8_static', norm: true },
-  7: { quant: 'nvfp4', norm: true },
-};
-
-const EPS = 'eps|epsilon|rms_eps';
-const TORCH = {
-  params: ['input|input_tensor|tensor', 'residual', 'weight|norm_weight', EPS],
-  input: 'input|input_tensor|tensor',
-  residual: 'residual',
-  weight: 'weight|norm_weight',
-  eps: EPS,
-} as const;
-
-/** Ops of engines that already contain an all-reduce and a norm. */
-export const ALREADY_FUSED: readonly FusedRow[] = [
-  {
-    op: 'vllm.flashinfer_trtllm_fused_allreduce_norm',
-    params: ['allreduce_in', 'residual', 'rms_gamma', 'rms_eps'],
-    input: 'allreduce_in',
-    residual: 'residual',
-    weight: 'rms_gamma',
-    eps: 'rms_eps',
-    code: { param: 'pattern_code', kinds: FLASHINFER_CODES },
-    normOut: 'norm_out',
-    fp32Acc: 'fp32_acc',
-    example:
-      'vllm.flashinfer_trtllm_fused_allreduce_norm(allreduce_in=x, residual=r, norm_out=None, rms_gamma=w, rms_eps=1e-05, pattern_code=1)',
-  },
-  {
-    ...TORCH,
-    op: 'sglang.flashinfer_allreduce_residual_rmsnorm',
-    example:
-      'y, s = sglang.flashinfer_allreduce_residual_rmsnorm(input_tensor=x, residual=r, weight=w, eps=1e-05)',
-  },
-  {
-    ...TORCH,
-    op: 'sglang._all_reduce_residual_norm_op',
-    example: 'sglang._all_reduce_residual_norm_op(x, r, w, 1e-05)',
-  },
-  {
-    ...TORCH,
-    op: 'dist.trtllm_fused_allreduce_residual_rmsnorm',
-    example: "y, s = dist.trtllm_fused_allreduce_residual_rmsnorm(x, r, w, 1e-05, 'NCCL')",
-  },
-  {
-    op: 'trtllm.allreduce',
-    params: [
-      'input',
-      'residual',
-      'norm_weight',
-      'scale',
-      'bias',
-      'workspace',
-      'group',
-      'strategy',
-      'op|fusion_op',
-      EPS,
-    ],
-    input: 'input',
-    residual: 'residual',
-    weight: 'norm_weight',
-    eps: EPS,
-    group: 'group',
-    code: { param: 'op|fusion_op', kinds: TRTLLM_CODES },
-    example: 'y, s = trtllm.allreduce(x, r, w, None, None, None, [0, 1], 3, 1, 1e-05)',
-  },
-];
 
 /** What FlashInfer's quantisers compute. */
 const QUANTS: Readonly<Record<QuantAttributes['scheme'], QuantAttributes>> = {
@@ -167,78 +58,111 @@ const QUANTS: Readonly<Record<QuantAttributes['scheme'], QuantAttributes>> = {
   },
 };
 
-/** Reads an op that an engine has fused before the capture; undefined when its code says that it does not norm. */
+/** What a call does by its code, undefined when it does not norm. */
+function kindOf(row: FusedRow, arg: (param: string) => Arg | undefined): FusedKind | undefined {
+  if (row.onlyWith !== undefined) {
+    const given = arg(row.onlyWith);
+    if (isNone(given) || boolOf(given) === false) return undefined;
+  }
+  if (!row.code) return row.kind;
+  const code = codeOf(arg(row.code.param), row.code.names);
+  return code === undefined ? undefined : row.code.kinds[code];
+}
+
+/** A code that is given as a number, or as the name of an enum's member. */
+export function codeOf(arg: Arg | undefined, names: readonly string[] = []): number | undefined {
+  if (arg?.kind !== 'enum') return numberOf(arg);
+  const code = names.indexOf(arg.value.slice(arg.value.lastIndexOf('.') + 1));
+  return code < 0 ? undefined : code;
+}
+
+/**
+ * Reads an op that an engine has fused before the capture. What stands before the all-reduce inside the op, such as the
+ * sum over a row's experts, is no stage: the stages say what arfuse would run instead of the rest.
+ *
+ * @returns undefined when the call does not norm, or leaves out what its class is made of
+ */
 export function readFused(
   row: FusedRow,
   node: Node,
   context: LiftContext,
 ): AlreadyFused | undefined {
   const { graph, flow } = context;
-  const value = (param: string): ValueId | undefined => valueOf(argOf(node, row.params, param));
+  const arg = (param: string): Arg | undefined => argOf(node, row.params, param);
+  const value = (param: string): ValueId | undefined => valueOf(arg(param));
+  const kind = kindOf(row, arg);
   const input = value(row.input);
-  const code = row.code && numberOf(argOf(node, row.params, row.code.param));
-  const kind = row.code ? (code === undefined ? undefined : row.code.kinds[code]) : NORM;
-  const hidden = input === undefined ? undefined : flow.lastDim(input);
-  const dtype = input === undefined ? undefined : flow.dtype(input);
-  if (
-    input === undefined ||
-    !kind ||
-    hidden === undefined ||
-    dtype === undefined ||
-    !isIoDType(dtype)
-  )
+  if (!kind || input === undefined) return undefined;
+  const hidden = flow.lastDim(input);
+  const dtype = flow.dtype(input);
+  const epsArg = arg(row.eps);
+  const eps = isNone(epsArg) ? row.defaultEps : numberOf(epsArg);
+  if (hidden === undefined || dtype === undefined || !isIoDType(dtype) || eps === undefined)
     return undefined;
 
   const operand = value(row.weight);
   const weight = operand === undefined ? undefined : resolveWeight(operand, context);
-  const added = row.normOut === undefined || isNone(argOf(node, row.params, row.normOut));
+  const offset = row.weightBias === undefined ? 0 : numberOf(arg(row.weightBias));
+  const added =
+    row.normOut === undefined
+      ? kind.residual !== false && !isNone(arg(row.residual))
+      : isNone(arg(row.normOut));
+  const bias = row.bias === undefined ? undefined : value(row.bias);
   const norm: NormStage = {
     kind: 'norm',
-    eps: numberOf(argOf(node, row.params, row.eps)) ?? 0,
+    eps,
     weightDtype: weight === undefined ? null : (weight.dtype ?? dtype),
-    weightBias: numberOf(node.kwargs.weight_bias) === 1 ? 1 : (weight?.bias ?? 0),
+    weightBias: offset === 1 ? 1 : (weight?.bias ?? 0),
   };
   const quant = kind.quant === 'none' ? undefined : QUANTS[kind.quant];
   const stages: Stage[] = [
     { kind: 'all_reduce' },
+    ...(bias === undefined ? [] : [{ kind: 'bias', dtype: flow.dtype(bias) ?? dtype } as const]),
+    ...(kind.preNorm ? [preNormOf(eps, dtype)] : []),
     ...(added ? [{ kind: 'residual', factor: null } as const] : []),
     norm,
     ...(quant ? [{ kind: 'quant', ...quant } as const] : []),
   ];
   const outputs: SiteOutput[] = [
-    added ? 'residual' : 'all_reduce',
+    ...(added ? ['residual' as const] : row.normOut === undefined ? [] : ['all_reduce' as const]),
     ...(kind.norm ? ['norm' as const] : []),
     ...(quant ? ['quant' as const] : []),
+    ...(quant && quant.scheme !== 'fp8_static' ? ['scale' as const] : []),
   ];
-  if (quant && quant.scheme !== 'fp8_static') outputs.push('scale');
-  const numerics: NumericsRecord = {
-    ...numericsOf({
-      norm,
-      quant,
-      normInput: 'rounded',
-      weightMultiply: 'before',
-      preNormWeightMultiply: null,
-      quantInput: quant ? 'rounded' : null,
-      nan: quant === undefined || quant.scheme === 'fp8_static' ? 'propagate' : 'lost',
-    }),
-    ...(row.fp32Acc === undefined
-      ? {}
-      : {
-          accumulate: boolOf(argOf(node, row.params, row.fp32Acc)) === true ? 'f32' : 'io',
-          reduceOrder: 'rank',
-        }),
-  };
+  const inF32 = row.fp32Acc === undefined ? undefined : boolOf(arg(row.fp32Acc));
   return {
     node: node.id,
-    pattern: patternName(stages) satisfies PatternName,
+    pattern: patternName(stages),
     stages,
-    numerics,
+    numerics: {
+      ...numericsOf({
+        norm,
+        quant,
+        normInput: added ? (row.normInput ?? 'rounded') : 'rounded',
+        weightMultiply: 'before',
+        preNormWeightMultiply: kind.preNorm ? 'before' : null,
+        quantInput: quant ? 'rounded' : null,
+        // The kernels keep a NaN under a given scale; their dynamic scales leave it out.
+        nan: quant === undefined || quant.scheme === 'fp8_static' ? 'propagate' : 'lost',
+      }),
+      ...(inF32 === undefined ? {} : { accumulate: inF32 ? ('f32' as const) : ('io' as const) }),
+      ...row.numerics,
+    },
     hidden,
-    dtype: dtype satisfies IoDType,
-    group: groupName(
-      graph,
-      row.group === undefined ? node.kwargs.group_name : argOf(node, row.params, row.group),
-    ),
+    dtype,
+    group: groupName(graph, row.group === undefined ? node.kwargs.group_name : arg(row.group)),
     outputs,
+    ...(kind.moeFinalize ? { moeFinalize: true } : {}),
+  };
+}
+
+/** TensorRT-LLM's norm before the residual: it shares the eps, and its weight is in the activation dtype. */
+function preNormOf(eps: number, dtype: IoDType): PreNormStage {
+  return {
+    kind: 'pre_norm',
+    eps,
+    weightDtype: dtype satisfies DType,
+    weightBias: 0,
+    weightMultiply: 'before',
   };
 }

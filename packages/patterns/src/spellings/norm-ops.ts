@@ -24,6 +24,10 @@ interface NormRow {
   /** `weight_dtype`: the normed value is cast to the weight's dtype first. */
   readonly multiply: Multiply;
   readonly weightBias?: 0 | 1;
+  /** `weight` where absent. */
+  readonly weight?: string;
+  /** Parameter with which the op does something more, and what that is. */
+  readonly more?: { readonly param: string; readonly does: string };
   /** Used when the argument is absent or None. */
   readonly defaultEps?: number;
   readonly example: string;
@@ -42,16 +46,17 @@ const TORCH = {
   defaultEps: F32_EPS,
 } as const;
 
-/** FlashInfer's own norm kernels, also inside sgl_kernel: weight in f32, sum normalised before it is rounded (norm.cuh). */
+/** FlashInfer's own norm kernels, also inside sgl_kernel and TensorRT-LLM: weight in f32, sum normalised before it is rounded (norm.cuh). */
 const flashinfer = (
-  space: 'flashinfer' | 'sgl_kernel',
+  space: 'flashinfer' | 'sgl_kernel' | 'trtllm',
   prefix: '' | 'gemma_',
 ): readonly NormRow[] => {
   const weightBias = prefix === '' ? 0 : 1;
-  const op = `${space}.${prefix}rmsnorm`;
+  const family = `${space}.${space === 'trtllm' ? 'flashinfer_' : ''}${prefix}`;
+  const op = `${family}rmsnorm`;
   const common = { x: 'input', multiply: 'before', weightBias } as const;
   return [
-    space === 'flashinfer'
+    space !== 'sgl_kernel'
       ? {
           ...common,
           op,
@@ -69,14 +74,14 @@ const flashinfer = (
         },
     {
       ...common,
-      op: `${space}.${prefix}fused_add_rmsnorm`,
+      op: `${family}fused_add_rmsnorm`,
       params: ['input', 'residual', 'weight', EPS, 'enable_pdl'],
       residual: 'residual',
       output: 'input',
       sum: 'residual',
       mutated: ['input', 'residual'],
       normInput: 'unrounded',
-      example: `${space}.${prefix}fused_add_rmsnorm(x, residual, w, eps, False)`,
+      example: `${family}fused_add_rmsnorm(x, residual, w, eps, False)`,
     },
   ];
 };
@@ -149,16 +154,65 @@ export const NORM_OPS: readonly NormRow[] = [
     multiply: 'after',
     example: 'y = auto_deploy.torch_rmsnorm(x, w, 1e-05)',
   },
-  ...['auto_deploy.flashinfer_rms_norm', 'trtllm.flashinfer_rmsnorm'].map(
-    (op): NormRow => ({
-      op,
-      params: ['input', 'weight', EPS],
-      x: 'input',
-      output: 0,
-      multiply: 'before',
-      example: `y = ${op}(x, w, 1e-05)`,
-    }),
-  ),
+  ...flashinfer('trtllm', ''),
+  ...flashinfer('trtllm', 'gemma_'),
+  {
+    op: 'auto_deploy.flashinfer_rms_norm',
+    params: ['input', 'weight', EPS],
+    x: 'input',
+    output: 0,
+    multiply: 'before',
+    example: 'y = auto_deploy.flashinfer_rms_norm(x, w, 1e-05)',
+  },
+  {
+    op: 'auto_deploy.flashinfer_fused_add_rms_norm_inplace',
+    params: ['x', 'residual', 'weight', EPS],
+    x: 'x',
+    residual: 'residual',
+    output: 'x',
+    sum: 'residual',
+    mutated: ['x', 'residual'],
+    normInput: 'unrounded',
+    multiply: 'before',
+    example: 'auto_deploy.flashinfer_fused_add_rms_norm_inplace(x, residual, w, 1e-05)',
+  },
+  // AutoDeploy's Triton kernels round the sum, and multiply by the weight in f32 (normalization/triton_rms_norm.py).
+  {
+    op: 'auto_deploy.triton_rms_norm',
+    params: ['input', 'weight', EPS],
+    x: 'input',
+    output: 0,
+    multiply: 'before',
+    example: 'y = auto_deploy.triton_rms_norm(x, w, 1e-05)',
+  },
+  {
+    op: 'auto_deploy.triton_fused_add_rms_norm',
+    params: ['input', 'residual', 'weight', EPS],
+    x: 'input',
+    residual: 'residual',
+    output: 0,
+    sum: 1,
+    normInput: 'rounded',
+    multiply: 'before',
+    example: 'y, s = auto_deploy.triton_fused_add_rms_norm(x, residual, w, 1e-05)',
+  },
+  // vLLM Ascend (csrc/moe/add_rms_norm_bias at 182b75ea). Its own reference norms the rounded sum and casts down before the
+  // weight; so do its kernels, but for bf16 rows that fit one core's buffer, whose sum is normed before it is rounded. The
+  // graph does not say which tiling runs, so the record is that of the reference.
+  {
+    op: '_C_ascend.npu_add_rms_norm_bias',
+    params: ['x1|x', 'x2|residual', 'gamma|weight', 'beta|bias', EPS],
+    x: 'x1|x',
+    residual: 'x2|residual',
+    weight: 'gamma|weight',
+    more: { param: 'beta|bias', does: 'adds a bias to the normed value (beta)' },
+    output: 0,
+    sum: 2,
+    normInput: 'rounded',
+    multiply: 'after',
+    defaultEps: 1e-6,
+    example: 'y, rstd, s = _C_ascend.npu_add_rms_norm_bias(x, residual, w, None, 1e-06)',
+  },
 ];
 
 function multiplyOf(row: NormRow, io: DType | undefined, weight: DType | null): 'before' | 'after' {
@@ -184,12 +238,14 @@ function lift(row: NormRow, spelling: string, node: Node, context: LiftContext):
   if (eps === undefined) return refuse('states no literal eps');
   if (!isNone(argOf(node, params, 'variance_size')))
     return refuse('takes the variance of a part of the row (variance_size)');
+  if (row.more !== undefined && !isNone(argOf(node, params, row.more.param)))
+    return refuse(row.more.does);
   const shape = argOf(node, params, 'normalized_shape');
   const normalized = shape === undefined ? undefined : numbersOf(shape);
   if (shape !== undefined && normalized?.length !== 1)
     return refuse('norms over more than the last dimension');
 
-  const operand = valueOf(argOf(node, params, 'weight'));
+  const operand = valueOf(argOf(node, params, row.weight ?? 'weight'));
   const weight = operand === undefined ? undefined : resolveWeight(operand, context);
   const at = (place: number | string): number | undefined =>
     typeof place === 'number'

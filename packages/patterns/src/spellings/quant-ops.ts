@@ -1,11 +1,14 @@
 import type { DType, QuantAttributes } from '@arfuse/contract';
 import { dimEquals, type Graph, type Node, type NodeId, opBase, type ValueId } from '@arfuse/graph';
 import { argOf, boolOf, isNone, numberOf, numbersOf, stateOf, valueOf } from '../flow/args.ts';
+import { allocation } from './allocation.ts';
 import type { CanonicalOp, QuantOp } from './canonical.ts';
 import { type LiftContext, rejected, type Spelling } from './spelling.ts';
 
 /** Smallest scale of vLLM's dynamic quantisers: 1 / (448 · 512). */
 const FLOOR = 1 / (448 * 512);
+/** Smallest scale that vLLM's group quantiser rounds up to a power of two (fp8/per_token_group_quant.cu). */
+const POWER_FLOOR = 1e-10;
 
 type Lifted = Pick<QuantOp, 'attributes' | 'nan'> & {
   readonly scale?: ValueId;
@@ -47,7 +50,8 @@ const fp8Static: QuantRow = {
     if (scale === undefined) return 'has no scale';
     return {
       scale,
-      nan: 'propagate',
+      // `fmaxf(-448, fminf(x, 448))` takes a NaN for 448 (`scaled_fp8_conversion` in fp8/common.cuh).
+      nan: 'lost',
       attributes: {
         scheme: 'fp8_static',
         outputDtype,
@@ -111,6 +115,7 @@ const fp8Group: QuantRow = {
     const eps = numberOf(arg('eps'));
     if (groupSize === undefined || eps === undefined) return 'states no literal group size and eps';
     const powers = boolOf(arg('scale_ue8m0')) ?? false;
+    const max = numberOf(arg('fp8_max|max_8bit')) ?? 448;
     const scales = valueOf(arg('output_s'));
     return {
       ...scaleState(state('output_s')),
@@ -120,8 +125,8 @@ const fp8Group: QuantRow = {
         outputDtype,
         groupSize,
         scaleDtype: powers ? 'f8e8m0fnu' : 'f32',
-        // The kernel starts the row's maximum at eps.
-        scaleFloor: eps / (numberOf(arg('fp8_max|max_8bit')) ?? 448),
+        // The kernel starts a group's maximum at eps, and holds what it rounds up to a power of two above 1e-10.
+        scaleFloor: Math.max(eps / max, powers ? POWER_FLOOR : 0),
         scaleForm: 'divide',
         scaleLayout: scaleLayout(graph, scales, boolOf(arg('dummy_is_scale_transposed')) ?? false),
       },
@@ -223,25 +228,6 @@ function lift(row: QuantRow, spelling: string, node: Node, context: LiftContext)
       ...lifted,
     },
   ];
-}
-
-/** The nodes that allocate a buffer which the op overwrites, views of it included. */
-function allocation(graph: Graph, buffer: ValueId): NodeId[] {
-  const nodes: NodeId[] = [];
-  for (let node = graph.producer(buffer); node; ) {
-    const base = opBase(node.op);
-    if (
-      !/(^|[._])(empty|zeros|new_empty|empty_like|zeros_like|permute|transpose|view|empty_strided)$/.test(
-        base,
-      )
-    )
-      break;
-    nodes.push(node.id);
-    const from = valueOf(node.args[0]);
-    if (from === undefined || /empty|zeros/.test(base)) break;
-    node = graph.producer(from);
-  }
-  return nodes;
 }
 
 export const QUANT_OP_SPELLINGS: readonly Spelling[] = QUANT_OPS.map((row) => {

@@ -59,8 +59,9 @@ export class RawCall {
       const bases = this.kwargs._all_bases;
       if (typeof index === 'number' && isList(bases)) return bases[index];
     }
-    const position = DEFAULT_OPS.get(this.node.op)?.params?.indexOf(name) ?? -1;
-    return position < 0 ? undefined : this.args[position];
+    const { params } = DEFAULT_OPS.get(this.node.op) ?? {};
+    const own = [name, ...aliases].find((key) => params?.includes(key));
+    return own === undefined ? undefined : this.args[params!.indexOf(own)];
   }
 
   tensor(position: number, ...keywords: readonly string[]): RefTensor {

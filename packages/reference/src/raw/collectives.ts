@@ -12,6 +12,10 @@ interface Form {
   readonly group?: readonly [position: number, ...keywords: string[]];
   readonly reduce?: readonly [position: number, ...keywords: string[]];
   readonly inPlace?: boolean;
+  /** Argument that is overwritten with the sum. */
+  readonly output?: readonly [position: number, ...keywords: string[]];
+  /** Argument with which the op does more than reduce: a fusion code or a norm. */
+  readonly fusion?: readonly [position: number, ...keywords: string[]];
 }
 
 const C10D: Form = {
@@ -29,6 +33,13 @@ const DISTRIBUTED: Form = {
   group: [2, 'group'],
   inPlace: true,
 };
+
+/** TensorRT-LLM's op; `fusion` is the place of its fusion code. */
+const trtllm = (fusion: number): Form => ({
+  input: [0, 'input'],
+  group: [6, 'group'],
+  fusion: [fusion, 'op', 'fusion_op'],
+});
 
 /** All-reduces that the evaluator knows, by op without overload. */
 export const ALL_REDUCES: Readonly<Record<string, Form>> = {
@@ -62,6 +73,15 @@ export const ALL_REDUCES: Readonly<Record<string, Form>> = {
   'auto_deploy.torch_dist_all_reduce': UNNAMED,
   'auto_deploy.trtllm_dist_all_reduce': UNNAMED,
   '_C.shm_allreduce': { input: [1, 'data'], inPlace: true },
+  'trtllm.allreduce': trtllm(8),
+  'trtllm.tunable_allreduce': trtllm(8),
+  'trtllm.allreduce_pg': trtllm(10),
+  'trtllm.mnnvl_fusion_allreduce': { input: [0, 'input'], fusion: [6, 'rmsnorm_fusion'] },
+  'sglang._all_reduce_residual_norm_op': {
+    input: [4, 'input'],
+    output: [3, 'out'],
+    fusion: [5, 'norm_weight'],
+  },
 };
 
 function rawArg(call: RawCall, place: Form['group']): Arg | undefined {
@@ -112,6 +132,23 @@ function isSum(arg: Arg | undefined): boolean {
   }
 }
 
+/** Whether an argument says that the op does more than reduce. */
+function isFused(arg: Arg | undefined): boolean {
+  switch (arg?.kind) {
+    case undefined:
+    case 'none':
+      return false;
+    case 'bool':
+      return arg.value;
+    case 'int':
+      return Number(arg.value) !== 0;
+    case 'enum':
+      return !/(^|\.)NONE$/.test(arg.value);
+    default:
+      return true;
+  }
+}
+
 /** The tensors that a call reduces: one, or a list where the op takes several. */
 function inputsOf(call: RawCall, form: Form): readonly RefTensor[] {
   const [position, ...keywords] = form.input;
@@ -133,6 +170,7 @@ export function allReduceRanks(
   graph: Graph,
 ): RawResult[] {
   const [call] = calls as readonly [RawCall];
+  if (isFused(rawArg(call, form.fusion))) call.unsupported('it does more than reduce');
   if (!isSum(rawArg(call, form.reduce))) call.unsupported('its reduce op is not the sum');
   const name = groupName(graph, rawArg(call, form.group));
   const group =
@@ -151,11 +189,10 @@ export function allReduceRanks(
     );
     const [position, ...keywords] = form.input;
     const isMany = isList(call.arg(position, ...keywords));
+    const written = form.inPlace ? form.input : form.output;
     const result: RawResult = {
       results: sums,
-      ...(form.inPlace
-        ? { states: states([[position, ...keywords], isMany ? sums : sums[0]!]) }
-        : {}),
+      ...(written ? { states: states([written, isMany ? sums : sums[0]!]) } : {}),
     };
     reduced.set(members[0]!, result);
     return result;

@@ -14,6 +14,8 @@ interface NormRule {
   readonly unroundedSum?: boolean;
   /** Gemma: the weight counts from one. */
   readonly gemma?: boolean;
+  /** Elements are divided by the root of the mean square, not multiplied by its reciprocal. */
+  readonly divides?: boolean;
 }
 
 interface NormInput {
@@ -51,9 +53,10 @@ function rms(
       row[i] = rule.unroundedSum ? added : sum[start + i]!;
       squares += single(row[i]! * row[i]!);
     }
-    const scale = single(1 / single(Math.sqrt(single(single(squares / hidden) + single(eps)))));
+    const root = single(Math.sqrt(single(single(squares / hidden) + single(eps))));
+    const scale = single(1 / root);
     for (let i = 0; i < hidden; i += 1) {
-      let value = single(row[i]! * scale);
+      let value = single(rule.divides ? row[i]! / root : row[i]! * scale);
       if (weight) {
         const gain = rule.gemma ? single(1 + weight.data[i]!) : weight.data[i]!;
         value = arithmetic.store(between, single(arithmetic.store(between, value) * gain));
@@ -103,8 +106,11 @@ export const VLLM_KERNEL: NormRule = { multiply: 'io' };
 export const FLASHINFER_KERNEL: NormRule = { multiply: 'wide', unroundedSum: true };
 export const FLASHINFER_GEMMA: NormRule = { ...FLASHINFER_KERNEL, gemma: true };
 
+/** AutoDeploy's Triton kernels (`normalization/triton_rms_norm.py`): the rounded sum, the weight in float32. */
+export const AUTO_DEPLOY_TRITON: NormRule = { multiply: 'wide', divides: true };
+
 const kernelInput = (call: RawCall): NormInput => ({
-  x: call.tensorParam('input'),
+  x: call.tensorParam('input', 'x'),
   weight: weightOf(call),
   eps: call.numberParam('epsilon', 'eps'),
 });
@@ -133,9 +139,34 @@ export const inPlaceAddRmsNorm =
     );
     return {
       results: [normed, sum],
-      states: states([[0, 'input'], normed], [[1, 'residual'], sum]),
+      states: states([[0, 'input', 'x'], normed], [[1, 'residual'], sum]),
     };
   };
+
+/** `op(input, residual, weight, eps)` → (normed, sum), in new tensors. */
+export const pureAddRmsNorm =
+  (rule: NormRule) =>
+  (call: RawCall): RawResult => {
+    const residual = call.tensorParam('residual');
+    const { normed, sum } = rms(call, { ...kernelInput(call), residual }, rule);
+    return { results: [normed, sum] };
+  };
+
+/**
+ * `_C_ascend.npu_add_rms_norm_bias(x1, x2, gamma, beta, epsilon)` → (normed, reciprocal root, sum): as the reference in
+ * vLLM Ascend's own test of it computes.
+ */
+export function ascendAddRmsNorm(call: RawCall): RawResult {
+  if (isTensor(call.param('beta', 'bias'))) call.unsupported('it adds a bias to the normed value');
+  const input: NormInput = {
+    x: call.tensorParam('x1', 'x'),
+    residual: call.tensorParam('x2', 'residual'),
+    weight: optional(call.param('gamma', 'weight')),
+    eps: call.param('epsilon') === undefined ? 1e-6 : call.numberParam('epsilon'),
+  };
+  const { normed, sum } = rms(call, input, VLLM_KERNEL);
+  return { results: [normed, null, sum] };
+}
 
 /** What `eps=None` means for a norm that computes in float32: its machine epsilon. */
 const F32_EPSILON = 2 ** -23;

@@ -6,7 +6,11 @@ import { isList, isTensor } from './raw-value.ts';
 
 const E4M3_MAX = FLOAT_FORMATS.f8e4m3fn!.maxFinite;
 
-/** As the GPU's fmin(fmax(x, -max), max): NaN becomes -max. */
+/**
+ * As the GPU's fmin(fmax(x, -max), max). A NaN is lost: it is given as -max, also where the op's clamps are the other way
+ * round and make it +max (`_C.static_scaled_fp8_quant`, `_C.dynamic_per_token_scaled_fp8_quant`), since a numerics record
+ * says that a NaN is lost and not as which of the two.
+ */
 const clamp = (x: number, max: number): number =>
   x !== x ? -max : Math.max(-max, Math.min(max, x));
 
@@ -32,7 +36,7 @@ export function staticFp8(call: RawCall): RawResult {
   const { arithmetic } = call;
   const inverse = arithmetic.compute('f32', 1 / scale.data[0]!);
   const data = input.data.map((value) =>
-    arithmetic.saturate('f8e4m3fn', arithmetic.compute('f32', value * inverse)),
+    arithmetic.saturate('f8e4m3fn', clamp(arithmetic.compute('f32', value * inverse), E4M3_MAX)),
   );
   return {
     results: [],
@@ -93,14 +97,10 @@ export function perGroupFp8(call: RawCall): RawResult {
   const input = call.tensorParam('input');
   const max = call.numberParam('fp8_max', 'max_8bit');
   if (max !== E4M3_MAX) call.unsupported(`it clamps to ${max}, not to ${E4M3_MAX}`);
-  const floor = call.numberParam('eps') / E4M3_MAX;
-  const { quant, scale } = dynamicFp8(
-    call,
-    input,
-    call.numberParam('group_size'),
-    floor,
-    call.param('scale_ue8m0') === true,
-  );
+  const powers = call.param('scale_ue8m0') === true;
+  // What is rounded up to a power of two is held above 1e-10 first (fp8/per_token_group_quant.cu).
+  const floor = Math.max(call.numberParam('eps') / E4M3_MAX, powers ? 1e-10 : 0);
+  const { quant, scale } = dynamicFp8(call, input, call.numberParam('group_size'), floor, powers);
   return { results: [], states: states([[1, 'output_q'], quant], [[2, 'output_s'], scale]) };
 }
 

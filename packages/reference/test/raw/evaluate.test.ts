@@ -163,6 +163,55 @@ describe('all-reduces', () => {
     ).toEqual(TWO);
   });
 
+  const trtllm = (code: Arg): readonly Arg[] => [
+    ...Array.from({ length: 5 }, () => NONE),
+    list(int(0), int(1)),
+    int(3),
+    code,
+    float(1e-5),
+  ];
+  const enumOf = (value: string): Arg => ({ kind: 'enum', type: 'AllReduceFusionOp', value });
+
+  it.each([
+    ['trtllm.allreduce.default', trtllm(int(0))],
+    ['trtllm.tunable_allreduce.default', trtllm(enumOf('NONE'))],
+    [
+      'trtllm.allreduce_pg.default',
+      [...trtllm(int(0)).slice(0, 6), int(0), NONE, int(3), int(0), float(1e-5)],
+    ],
+  ])('%s reduces over the ranks that it lists', (op, args) => {
+    const program = new Program();
+    const x = program.input('x', [1, 2]);
+    const y = program.call(op, [x, ...args]);
+    const ranks = new SimulatedRanks([{ name: '0,1', size: 2 }]);
+    expect(program.run({ x: perRank(1, 2) }, ranks, y)).toEqual(TWO);
+  });
+
+  it.each([
+    ['trtllm.allreduce.default', trtllm(int(1))],
+    ['trtllm.tunable_allreduce.default', trtllm(enumOf('RMS_NORM'))],
+    [
+      'trtllm.mnnvl_fusion_allreduce.default',
+      [NONE, NONE, NONE, NONE, NONE, { kind: 'bool', value: true } as const],
+    ],
+  ])('%s that also norms is refused', (op, args) => {
+    const program = new Program();
+    const x = program.input('x', [1, 2]);
+    const y = program.call(op, [x, ...args]);
+    const ranks = new SimulatedRanks([{ name: '', size: 2 }]);
+    expect(() => program.run({ x: perRank(1, 2) }, ranks, y)).toThrow('it does more than reduce');
+  });
+
+  it('overwrite the buffer that they are given', () => {
+    const program = new Program();
+    const [x, out] = [program.input('x', [1, 2]), program.input('out', [1, 2])];
+    const args = [int(2), int(2), int(1), out, x, NONE, float(0), NONE, NONE, float(0)];
+    program.call('sglang._all_reduce_residual_norm_op', args, { results: none });
+    const ranks = new SimulatedRanks([{ name: '', size: 2 }]);
+    const read = program.call('aten.clone.default', [out]);
+    expect(program.run({ x: perRank(1, 2), out: perRank(0, 0) }, ranks, read)).toEqual(TWO);
+  });
+
   it('sum over their own group of several', () => {
     const program = new Program();
     const x = program.input('x', [1, 2]);

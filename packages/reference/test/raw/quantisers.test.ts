@@ -71,6 +71,40 @@ it('scales a token by its largest element', () => {
   expect(smallest).toEqual([Math.fround(1 / 512 / 448)]);
 });
 
+it('saturates under a given scale, and loses a NaN', () => {
+  const [elements] = call(
+    '_C.static_scaled_fp8_quant.default',
+    {
+      result: buffer('f8e4m3fn', 16),
+      input: row(1, -300, Number.POSITIVE_INFINITY, Number.NaN),
+      scale: tensor('f32', [1], [0.5]),
+    },
+    ['result'],
+  );
+  expect(elements!.slice(0, 5)).toEqual([2, -448, 448, -448, 0]);
+});
+
+it('rounds no scale up from below 1e-10', () => {
+  const scales = (powers: boolean, eps: number): number[] =>
+    call(
+      '_C.per_token_group_fp8_quant.default',
+      {
+        input: row(0),
+        output_q: buffer('f8e4m3fn', 16),
+        output_s: buffer('f32', 1),
+        group_size: int(16),
+        eps: float(eps),
+        fp8_min: float(-448),
+        fp8_max: float(448),
+        scale_ue8m0: bool(powers),
+      },
+      ['output_s'],
+    )[0]!;
+  expect(scales(false, 1e-10)).toEqual([Math.fround(1e-10 / 448)]);
+  expect(scales(true, 1e-10)).toEqual([2 ** -33]);
+  expect(scales(true, 448)).toEqual([1]);
+});
+
 it('scales each group of a row, by a power of two where asked', () => {
   const op = '_C.per_token_group_fp8_quant.default';
   const quantised = (powers: boolean): number[][] =>

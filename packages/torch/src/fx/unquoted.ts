@@ -235,8 +235,18 @@ function literal(text: string): Arg | undefined {
 /** Parameters that are names in every schema: a group called `0` is printed like the number. */
 const STRINGS = new Set(['group_name', 'reduce_op']);
 
-/** Turns numbers that stand for string parameters back into strings. */
+/** The op inside `auto_functionalized`, which is printed as the op itself: `_C.rms_norm.default`. */
+const WRAPPED = /^[A-Za-z_]\w*(?:\.[A-Za-z_]\w*){1,2}$/;
+
+/** Turns what stands for strings and ops back into these: numbers for groups, and the bare name of a wrapped op. */
 export function restoreStrings(op: string, args: Arg[], kwargs: Record<string, Arg>): void {
+  const [first] = args;
+  if (
+    op.startsWith('higher_order.auto_functionalized') &&
+    first?.kind === 'string' &&
+    WRAPPED.test(first.value)
+  )
+    args[0] = { kind: 'op', name: first.value };
   const string = (arg: Arg): Arg =>
     arg.kind === 'int' ? { kind: 'string', value: String(arg.value) } : arg;
   DEFAULT_OPS.get(op)?.params?.forEach((param, index) => {

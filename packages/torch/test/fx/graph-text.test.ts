@@ -73,6 +73,60 @@ describe('print(graph)', () => {
     expect(graph.outputs.map((arg) => show(graph, arg))).toEqual(['%state', '%last', '%rest']);
   });
 
+  it('reads the op inside auto_functionalized as it is printed, without a prefix', () => {
+    const lines = (inner: string): string =>
+      text(
+        'graph():',
+        '    %x : [num_users=1] = placeholder[target=x]',
+        '    %q : [num_users=1] = placeholder[target=q]',
+        '    %scale : [num_users=1] = placeholder[target=scale]',
+        `    %auto_functionalized_2 : [num_users=1] = call_function[target=torch.ops.higher_order.auto_functionalized](args = (${inner},), kwargs = {result: %q, input: %x, scale: %scale})`,
+        '    %getitem_5 : [num_users=1] = call_function[target=operator.getitem](args = (%auto_functionalized_2, 1), kwargs = {})',
+        '    return (getitem_5,)',
+      );
+    const graph = graphOf(lines('_C.static_scaled_fp8_quant.default'));
+    expect(graph).toEqual(graphOf(lines('torch.ops._C.static_scaled_fp8_quant.default')));
+    expect(graph.nodes).toMatchObject([
+      { op: '_C.static_scaled_fp8_quant.default', wrapper: 'auto_functionalized' },
+    ]);
+    expect(graph.value(graph.nodes[0]!.outputs[0]!)).toMatchObject({
+      name: 'getitem_5',
+      source: { kind: 'write', arg: 'result', via: 'direct' },
+    });
+  });
+
+  it('reads the op inside auto_functionalized_v2 in the same way', () => {
+    const graph = graphOf(
+      text(
+        'graph():',
+        '    %out : [num_users=1] = placeholder[target=out]',
+        '    %auto_functionalized_v2_2 : [num_users=1] = call_function[target=torch.ops.higher_order.auto_functionalized_v2](args = (vllm.unified_attention_with_output.default,), kwargs = {layer_name: model.layers.1.self_attn.attn, output_scale: None, _output_base_index: 0, _output_size: (8, 16, 128), _all_bases: [%out]})',
+        '    %getitem_1 : [num_users=1] = call_function[target=operator.getitem](args = (%auto_functionalized_v2_2, 1), kwargs = {})',
+        '    return (getitem_1,)',
+      ),
+    );
+    expect(graph.nodes).toMatchObject([
+      { op: 'vllm.unified_attention_with_output.default', wrapper: 'auto_functionalized_v2' },
+    ]);
+    expect(graph.value(graph.nodes[0]!.outputs[0]!).source).toMatchObject({ arg: 'output' });
+  });
+
+  it.each(['3', '_C', 'a b.c', '[_C.rms_norm.default]'])(
+    'refuses %s for the op inside auto_functionalized',
+    (inner) => {
+      expect(() =>
+        parseFx(
+          text(
+            'graph():',
+            '    %x : [num_users=1] = placeholder[target=x]',
+            `    %y : [num_users=0] = call_function[target=torch.ops.higher_order.auto_functionalized](args = (${inner},), kwargs = {input: %x})`,
+            '    return (x,)',
+          ),
+        ),
+      ).toThrow('higher_order.auto_functionalized must take one op by position');
+    },
+  );
+
   it('reads an Inductor fragment, whose other values are inputs', () => {
     const [program] = parseFx(
       text(

@@ -1,5 +1,18 @@
 import type { OpInfo } from '../op-registry.ts';
 
+/** Expert outputs that SGLang's and TensorRT-LLM's finalize ops combine before they reduce. */
+const EXPERTS = ['gemm2_out', 'expanded_idx_to_permuted_idx', 'expert_weights', 'shared_output'];
+
+const TRTLLM_ALL_REDUCE = [
+  'input',
+  'residual',
+  'norm_weight',
+  'scale',
+  'bias',
+  'workspace',
+  'group',
+] as const;
+
 /** Ops that already contain an all-reduce and a norm. */
 export const FUSED_OPS: readonly OpInfo[] = [
   {
@@ -23,24 +36,158 @@ export const FUSED_OPS: readonly OpInfo[] = [
     writes: ['allreduce_in', 'residual', 'norm_out', 'quant_out', 'scale_out'],
     returns: 0,
   },
+  // As SGLang registers it: it returns new tensors and declares its inputs as changed.
   {
     name: 'sglang.flashinfer_allreduce_residual_rmsnorm',
-    params: ['input_tensor', 'residual', 'weight', 'eps'],
+    params: [
+      'input_tensor',
+      'residual',
+      'weight',
+      'eps',
+      'max_token_num',
+      'use_oneshot',
+      'trigger_completion_at_end',
+      'fp32_acc',
+      'use_attn_tp_group',
+    ],
+    writes: ['input_tensor', 'residual', 'weight'],
     returns: 2,
   },
   {
     name: 'sglang._all_reduce_residual_norm_op',
-    params: ['input_tensor', 'residual', 'weight', 'eps'],
-    returns: 2,
+    params: [
+      'world_size',
+      'hidden_dim',
+      'cluster_size',
+      'out',
+      'input',
+      'norm_weight',
+      'norm_eps',
+      'residual',
+      'residual_out',
+      'weight_offset',
+      'two_shot',
+      'vecs_per_thread',
+    ],
+    writes: ['out', 'residual_out'],
+    returns: 0,
   },
   {
     name: 'sglang._moe_finalize_all_reduce_residual_norm_op',
-    params: ['input_tensor', 'residual', 'weight', 'eps'],
-    returns: 2,
+    params: [
+      'world_size',
+      'hidden_dim',
+      'top_k',
+      'cluster_size',
+      'out',
+      ...EXPERTS,
+      'norm_weight',
+      'norm_eps',
+      'residual',
+      'residual_out',
+      'weight_offset',
+      'two_shot',
+      'vecs_per_thread',
+    ],
+    writes: ['out', 'residual_out'],
+    returns: 0,
+  },
+  {
+    name: 'sglang._moe_finalize_all_reduce_op',
+    params: [
+      'world_size',
+      'hidden_dim',
+      'top_k',
+      'cluster_size',
+      'out',
+      ...EXPERTS,
+      'norm_weight',
+      'norm_eps',
+      'prefetch_metadata',
+    ],
+    writes: ['out'],
+    returns: 0,
   },
   {
     name: 'dist.trtllm_fused_allreduce_residual_rmsnorm',
     params: ['tensor', 'residual', 'norm_weight', 'eps', 'strategy'],
     returns: 2,
+  },
+  {
+    name: 'dist.trtllm_fused_allreduce_residual_rmsnorm_quant_nvfp4',
+    params: ['tensor', 'residual', 'norm_weight', 'scale', 'eps', 'strategy'],
+    returns: 3,
+  },
+  {
+    name: 'dist.trtllm_fused_allreduce_residual_rmsnorm_out_quant_nvfp4',
+    params: ['tensor', 'residual', 'norm_weight', 'scale', 'eps', 'strategy'],
+    returns: 4,
+  },
+  // Lists of results, whose length follows the fusion code.
+  ...['trtllm.allreduce', 'trtllm.tunable_allreduce'].map(
+    (name): OpInfo => ({
+      name,
+      params: [...TRTLLM_ALL_REDUCE, 'strategy', 'op', 'eps', 'trigger_completion_at_end'],
+      returns: 1,
+    }),
+  ),
+  {
+    name: 'trtllm.allreduce_pg',
+    params: [
+      ...TRTLLM_ALL_REDUCE,
+      'rank',
+      'pg',
+      'strategy',
+      'op',
+      'eps',
+      'trigger_completion_at_end',
+    ],
+    returns: 1,
+  },
+  // The buffer that it changes is its workspace: nothing else reads it.
+  {
+    name: 'trtllm.mnnvl_fusion_allreduce',
+    params: [
+      'input',
+      'residual',
+      'gamma',
+      'epsilon',
+      'comm_buffer',
+      'buffer_flags',
+      'rmsnorm_fusion',
+    ],
+    returns: 1,
+  },
+  {
+    name: 'trtllm.moe_allreduce',
+    params: [
+      'residual',
+      'norm_weight',
+      'device_num_experts',
+      'scale_input',
+      'active_experts_token_input',
+      'token_input',
+      'workspace',
+      'rank',
+      'nranks',
+      'eps',
+    ],
+    returns: 1,
+  },
+  {
+    name: 'trtllm.moe_finalize_allreduce',
+    params: [
+      'input',
+      'residual',
+      'norm_weight',
+      'expanded_idx_to_permuted_idx',
+      'shared_expert_output',
+      'expert_scale_factor',
+      'workspace',
+      'rank',
+      'nranks',
+      'eps',
+    ],
+    returns: 1,
   },
 ];

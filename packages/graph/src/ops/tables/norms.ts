@@ -82,10 +82,30 @@ export const NORM_OPS: readonly OpInfo[] = [
   { name: 'auto_deploy.torch_rmsnorm', params: ['input', 'weight', 'eps'], returns: 1 },
   { name: 'auto_deploy.flashinfer_rms_norm', params: ['input', 'weight', 'eps'], returns: 1 },
   { name: 'auto_deploy.triton_rms_norm', params: ['input', 'weight', 'eps'], returns: 1 },
+  {
+    name: 'auto_deploy.triton_fused_add_rms_norm',
+    params: ['input', 'residual', 'weight', 'eps'],
+    returns: 2,
+  },
+  {
+    name: 'auto_deploy.flashinfer_fused_add_rms_norm_inplace',
+    params: ['x', 'residual', 'weight', 'eps'],
+    writes: ['x', 'residual'],
+    returns: 0,
+  },
   { name: 'trtllm.flashinfer_rmsnorm', params: ['input', 'weight', 'eps'], returns: 1 },
+  { name: 'trtllm.flashinfer_gemma_rmsnorm', params: ['input', 'weight', 'eps'], returns: 1 },
+  ...['trtllm.flashinfer_fused_add_rmsnorm', 'trtllm.flashinfer_gemma_fused_add_rmsnorm'].map(
+    (name): OpInfo => ({
+      name,
+      params: ['input', 'residual', 'weight', 'eps'],
+      writes: ['input', 'residual'],
+      returns: 0,
+    }),
+  ),
   {
     name: '_C_ascend.npu_add_rms_norm_bias',
-    params: ['x', 'residual', 'weight', 'bias', 'epsilon'],
+    params: ['x1', 'x2', 'gamma', 'beta', 'epsilon'],
     returns: 3,
   },
 ];

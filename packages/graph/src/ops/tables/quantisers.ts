@@ -55,4 +55,17 @@ export const QUANTISER_OPS: readonly OpInfo[] = [
     writes: ['kwargs'],
     returns: 0,
   },
+  // Its result is a dict with a new tensor for each of `tensors_to_clone`.
+  {
+    name: 'higher_order.triton_kernel_wrapper_functional',
+    params: [
+      'kernel_idx',
+      'constant_args_idx',
+      'grid',
+      'tma_descriptor_metadata',
+      'kwargs',
+      'tensors_to_clone',
+    ],
+    returns: 1,
+  },
 ];

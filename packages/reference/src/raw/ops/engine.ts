@@ -1,10 +1,13 @@
 import {
+  AUTO_DEPLOY_TRITON,
+  ascendAddRmsNorm,
   FLASHINFER_GEMMA,
   FLASHINFER_KERNEL,
   inPlaceAddRmsNorm,
   intoRmsNorm,
   irFusedAddRmsNorm,
   irRmsNorm,
+  pureAddRmsNorm,
   pureRmsNorm,
   torchRmsNorm,
   VLLM_KERNEL,
@@ -23,17 +26,21 @@ export function defineEngineOps(ops: OpTable): void {
     ['gemma_', FLASHINFER_GEMMA],
   ] as const) {
     ops.define(`sgl_kernel.${prefix}rmsnorm`, intoRmsNorm(rule));
-    ops.define(`flashinfer.${prefix}rmsnorm`, pureRmsNorm(rule));
-    ops.define(
-      `sgl_kernel.${prefix}fused_add_rmsnorm flashinfer.${prefix}fused_add_rmsnorm`,
-      inPlaceAddRmsNorm(rule),
-    );
+    for (const family of [`flashinfer.${prefix}`, `trtllm.flashinfer_${prefix}`]) {
+      ops.define(`${family}rmsnorm`, pureRmsNorm(rule));
+      ops.define(`${family}fused_add_rmsnorm`, inPlaceAddRmsNorm(rule));
+    }
+    ops.define(`sgl_kernel.${prefix}fused_add_rmsnorm`, inPlaceAddRmsNorm(rule));
   }
   ops.define('auto_deploy.torch_rmsnorm', pureRmsNorm(VLLM_KERNEL));
+  ops.define('auto_deploy.triton_rms_norm', pureRmsNorm(AUTO_DEPLOY_TRITON));
+  ops.define('auto_deploy.triton_fused_add_rms_norm', pureAddRmsNorm(AUTO_DEPLOY_TRITON));
+  ops.define('auto_deploy.flashinfer_rms_norm', pureRmsNorm(FLASHINFER_KERNEL));
   ops.define(
-    'auto_deploy.flashinfer_rms_norm auto_deploy.triton_rms_norm trtllm.flashinfer_rmsnorm',
-    pureRmsNorm(FLASHINFER_KERNEL),
+    'auto_deploy.flashinfer_fused_add_rms_norm_inplace',
+    inPlaceAddRmsNorm(FLASHINFER_KERNEL),
   );
+  ops.define('_C_ascend.npu_add_rms_norm_bias', ascendAddRmsNorm);
   ops.define(
     'aten.rms_norm aten._fused_rms_norm torch.rms_norm torch.nn.functional.rms_norm',
     torchRmsNorm,
