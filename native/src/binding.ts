@@ -108,12 +108,49 @@ export interface NativeDeviceReport {
   readonly devices: readonly NativeDevice[];
 }
 
-/** What the addon exports. */
+/** Memory of one device. */
+export interface NativeDeviceMemory {
+  readonly bytes: number;
+  readonly address: bigint;
+  /** Frees it; whoever still holds it gets an error. */
+  close(): void;
+}
+
+/** A place in device memory; the offset is in bytes, a multiple of 16. */
+export interface NativePlace {
+  readonly memory: NativeDeviceMemory;
+  readonly offset: number;
+}
+
+/** The same launch with places in device memory where arrays were. */
+export type OnDevice<T> = T extends NodeJS.TypedArray
+  ? NativePlace
+  : T extends object
+    ? { readonly [K in keyof T]: OnDevice<T[K]> }
+    : T;
+
+/** Copies and launches in order. Everything but `sync` only enqueues; nothing blocks Node's thread. */
+export interface NativeStream {
+  /** The host array must stay as it is until `sync`. */
+  write(to: NativePlace, host: NodeJS.TypedArray): void;
+  /** The host array holds the bytes after `sync`. */
+  read(from: NativePlace, host: NodeJS.TypedArray): void;
+  fill(to: NativePlace, byte: number, count: number): void;
+  norm(launch: OnDevice<NativeNormLaunch>): void;
+  /** Settles when everything before it has run; rejects with the CUDA error's name as `code`. */
+  sync(): Promise<void>;
+}
+
+/** What the addon exports. What needs CUDA is absent from an addon without kernels. */
 export interface NativeBinding {
   readonly abi: number;
   readonly arithmetic: NativeArithmetic;
   /** Architectures that its kernels are compiled for, as CMake writes them; null for an addon without kernels. */
   readonly cudaArchitectures: string | null;
-  /** Opens the driver. Absent from an addon without kernels. */
+  /** Opens the driver. */
   devices?(): NativeDeviceReport;
+  /** Loads every kernel onto a device: a first launch would block behind a kernel that spins. */
+  loadKernels?(device: number): void;
+  readonly DeviceMemory?: new (device: number, bytes: number) => NativeDeviceMemory;
+  readonly Stream?: new (device: number) => NativeStream;
 }

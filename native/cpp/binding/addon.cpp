@@ -3,6 +3,10 @@
 #include "arithmetic.hpp"
 #if defined(ARFUSE_CUDA)
 #include "../device/devices.hpp"
+#include "../kernels/norm.hpp"
+#include "cuda_call.hpp"
+#include "device_memory.hpp"
+#include "stream.hpp"
 #endif
 
 namespace {
@@ -37,12 +41,26 @@ Napi::Value devices(const Napi::CallbackInfo& info) {
 }
 #endif
 
+#if defined(ARFUSE_CUDA)
+/** `loadKernels(device)`: loads every kernel onto a device, since a first launch blocks behind one that spins. */
+void load_kernels(const Napi::CallbackInfo& info) {
+  const int device = info[0].ToNumber().Int32Value();
+  arfuse::binding::cuda_call(info.Env(), [&] {
+    const arfuse::DeviceGuard guard(device);
+    arfuse::check(arfuse::load_norm_kernels(), "cudaFuncGetAttributes");
+  });
+}
+#endif
+
 Napi::Object initialise(Napi::Env env, Napi::Object exports) {
   exports.Set("abi", kAbi);
   exports.Set("arithmetic", arfuse::binding::arithmetic(env));
 #if defined(ARFUSE_CUDA)
   exports.Set("cudaArchitectures", ARFUSE_CUDA_ARCHS);
   exports.Set("devices", Napi::Function::New(env, devices, "devices"));
+  exports.Set("loadKernels", Napi::Function::New(env, load_kernels, "loadKernels"));
+  exports.Set("DeviceMemory", arfuse::binding::DeviceMemory::define(env));
+  exports.Set("Stream", arfuse::binding::StreamObject::define(env));
 #else
   exports.Set("cudaArchitectures", env.Null());
 #endif

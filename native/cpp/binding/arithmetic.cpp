@@ -101,7 +101,7 @@ Napi::Value all_reduce_on_host(const Napi::CallbackInfo& info) {
 Napi::Value norm_on_host(const Napi::CallbackInfo& info) {
   const Napi::Object given = object_of(info[0], "norm");
   const Dtype dtype = dtype_of(given, "dtype");
-  run_norm_on_host(norm_arguments(given, dtype), dtype);
+  run_norm_on_host(norm_arguments(given, dtype, host_pointer), dtype);
   return info.Env().Undefined();
 }
 

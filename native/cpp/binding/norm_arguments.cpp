@@ -32,12 +32,13 @@ struct Extent {
   std::size_t rows;
   std::size_t hidden;
   Dtype dtype;
+  BufferReader buffer;
 
   std::size_t activations() const { return rows * hidden * size_of(dtype); }
 };
 
-void* optional_pointer(Napi::Object object, const char* key, std::size_t bytes) {
-  return has(object, key) ? host_pointer(object.Get(key), key, bytes) : nullptr;
+void* optional_pointer(Napi::Object object, const char* key, const Extent& extent) {
+  return has(object, key) ? extent.buffer(object.Get(key), key, extent.activations()) : nullptr;
 }
 
 NormStep norm_step(Napi::Object given, const Extent& extent) {
@@ -48,9 +49,9 @@ NormStep norm_step(Napi::Object given, const Extent& extent) {
   step.multiplied = one_of(given, "weightMultiply", kMultiplies);
   if (has(given, "weight")) {
     step.weight_dtype = dtype_of(given, "weightDtype");
-    step.weight = host_pointer(given.Get("weight"), "weight", extent.hidden * size_of(step.weight_dtype));
+    step.weight = extent.buffer(given.Get("weight"), "weight", extent.hidden * size_of(step.weight_dtype));
   }
-  step.out = optional_pointer(given, "out", extent.activations());
+  step.out = optional_pointer(given, "out", extent);
   return step;
 }
 
@@ -73,9 +74,9 @@ QuantStep quant_step(Napi::Object given, const Extent& extent) {
   quant.form = one_of(given, "form", kForms);
   const bool halves = quant.scheme == QuantScheme::nvfp4;
   quant.out = static_cast<std::uint8_t*>(
-      host_pointer(given.Get("out"), "quant.out", extent.rows * extent.hidden / (halves ? 2 : 1)));
+      extent.buffer(given.Get("out"), "quant.out", extent.rows * extent.hidden / (halves ? 2 : 1)));
   if (quant.scheme == QuantScheme::fp8_static || halves)
-    quant.scale_in = static_cast<const float*>(host_pointer(given.Get("scale"), "quant.scale", sizeof(float)));
+    quant.scale_in = static_cast<const float*>(extent.buffer(given.Get("scale"), "quant.scale", sizeof(float)));
   quant.group = quant.scheme == QuantScheme::fp8_group ? integer_of(given, "group", 16, 256) : halves ? 16 : hidden;
   const int lanes = quant.group / kLane;
   if (quant.scheme == QuantScheme::fp8_group && (quant.group % kLane != 0 || (lanes & (lanes - 1)) != 0))
@@ -85,7 +86,7 @@ QuantStep quant_step(Napi::Object given, const Extent& extent) {
   quant.scale_dtype = one_of(given, "scaleDtype", kScaleDtypes);
   quant.layout = one_of(given, "layout", kLayouts);
   quant.floor = static_cast<float>(number_of(given, "floor"));
-  quant.scale_out = host_pointer(given.Get("scaleOut"), "quant.scaleOut", scale_bytes(quant, extent));
+  quant.scale_out = extent.buffer(given.Get("scaleOut"), "quant.scaleOut", scale_bytes(quant, extent));
   return quant;
 }
 
@@ -95,14 +96,14 @@ std::size_t size_of(Dtype dtype) { return dtype == Dtype::f32 ? 4 : 2; }
 
 Dtype dtype_of(Napi::Object object, const char* key) { return one_of(object, key, kDtypes); }
 
-NormParams norm_arguments(Napi::Object given, Dtype dtype) {
+NormParams norm_arguments(Napi::Object given, Dtype dtype, BufferReader buffer) {
   NormParams params;
   params.rows = integer_of(given, "rows", 0, 1 << 30);
   params.hidden = integer_of(given, "hidden", kLane, kMaxHidden);
   if (params.hidden % kLane != 0) refuse(given.Env(), "hidden", "a multiple of 8");
-  const Extent extent{static_cast<std::size_t>(params.rows), static_cast<std::size_t>(params.hidden), dtype};
-  params.x = host_pointer(given.Get("x"), "x", extent.activations());
-  params.all_reduce_out = optional_pointer(given, "allReduceOut", extent.activations());
+  const Extent extent{static_cast<std::size_t>(params.rows), static_cast<std::size_t>(params.hidden), dtype, buffer};
+  params.x = extent.buffer(given.Get("x"), "x", extent.activations());
+  params.all_reduce_out = optional_pointer(given, "allReduceOut", extent);
   if (has(given, "prologues")) {
     const auto steps = given.Get("prologues").As<Napi::Array>();
     if (steps.Length() > kMaxPrologues) refuse(given.Env(), "prologues", "at most 3");
@@ -111,7 +112,7 @@ NormParams norm_arguments(Napi::Object given, Dtype dtype) {
       Prologue& prologue = params.prologue[params.prologues++];
       if (has(step, "bias")) {
         prologue.bias_dtype = dtype_of(step, "biasDtype");
-        prologue.bias = host_pointer(step.Get("bias"), "bias", extent.hidden * size_of(prologue.bias_dtype));
+        prologue.bias = extent.buffer(step.Get("bias"), "bias", extent.hidden * size_of(prologue.bias_dtype));
       } else {
         prologue.factor = static_cast<float>(number_of(step, "factor"));
       }
@@ -121,10 +122,10 @@ NormParams norm_arguments(Napi::Object given, Dtype dtype) {
   if (has(given, "residual")) {
     const Napi::Object residual = object_of(given.Get("residual"), "residual");
     params.has_residual = true;
-    params.residual = host_pointer(residual.Get("x"), "residual.x", extent.activations());
+    params.residual = extent.buffer(residual.Get("x"), "residual.x", extent.activations());
     params.scales_residual = has(residual, "factor");
     if (params.scales_residual) params.residual_factor = static_cast<float>(number_of(residual, "factor"));
-    params.residual_out = optional_pointer(residual, "out", extent.activations());
+    params.residual_out = optional_pointer(residual, "out", extent);
   }
   if (has(given, "norm")) {
     const Napi::Object norm = object_of(given.Get("norm"), "norm");

@@ -1,0 +1,62 @@
+#include "device_memory.hpp"
+
+#include "arguments.hpp"
+#include "cuda_call.hpp"
+
+namespace arfuse::binding {
+namespace {
+
+/** Widest load of a kernel. */
+constexpr std::size_t kAlignment = 16;
+
+}  // namespace
+
+Napi::Function DeviceMemory::define(Napi::Env env) {
+  return DefineClass(env, "DeviceMemory",
+                     {
+                         InstanceAccessor<&DeviceMemory::bytes>("bytes"),
+                         InstanceAccessor<&DeviceMemory::address>("address"),
+                         InstanceMethod<&DeviceMemory::close>("close"),
+                     });
+}
+
+DeviceMemory::DeviceMemory(const Napi::CallbackInfo& info) : Napi::ObjectWrap<DeviceMemory>(info) {
+  if (!info[0].IsNumber() || !info[1].IsNumber()) refuse(info.Env(), "DeviceMemory", "a device and a byte count");
+  const int device = info[0].As<Napi::Number>().Int32Value();
+  const double bytes = info[1].As<Napi::Number>().DoubleValue();
+  if (!(bytes >= 1 && bytes <= 9007199254740991.0)) refuse(info.Env(), "bytes", "a number of 1 or more");
+  cuda_call(info.Env(),
+            [&] { allocation_ = std::make_unique<DeviceAllocation>(device, static_cast<std::size_t>(bytes)); });
+}
+
+const DeviceAllocation& DeviceMemory::allocation(Napi::Env env) const {
+  if (!allocation_) throw Napi::Error::New(env, "the device memory is closed.");
+  return *allocation_;
+}
+
+Napi::Value DeviceMemory::bytes(const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), static_cast<double>(allocation(info.Env()).bytes()));
+}
+
+Napi::Value DeviceMemory::address(const Napi::CallbackInfo& info) {
+  return Napi::BigInt::New(info.Env(), static_cast<std::uint64_t>(
+                                           reinterpret_cast<std::uintptr_t>(allocation(info.Env()).address())));
+}
+
+void DeviceMemory::close(const Napi::CallbackInfo&) { allocation_.reset(); }
+
+void* device_pointer(Napi::Value value, const std::string& name, std::size_t bytes) {
+  const Napi::Object place = object_of(value, name);
+  const Napi::Object memory = object_of(place.Get("memory"), name + ".memory");
+  const double offset = number_of(place, "offset");
+  const DeviceAllocation& allocation = DeviceMemory::Unwrap(memory)->allocation(value.Env());
+  if (!(offset >= 0) || offset + static_cast<double>(bytes) > static_cast<double>(allocation.bytes()))
+    refuse(value.Env(), name,
+           std::to_string(bytes) + " bytes behind offset " + std::to_string(static_cast<long long>(offset)) + " of " +
+               std::to_string(allocation.bytes()));
+  const auto at = static_cast<std::size_t>(offset);
+  if (at % kAlignment != 0) refuse(value.Env(), name, "an offset that is a multiple of 16");
+  return allocation.address() + at;
+}
+
+}  // namespace arfuse::binding

@@ -1,0 +1,119 @@
+#include "stream.hpp"
+
+#include "../kernels/norm.hpp"
+#include "arguments.hpp"
+#include "cuda_call.hpp"
+#include "device_memory.hpp"
+#include "norm_arguments.hpp"
+
+namespace arfuse::binding {
+namespace {
+
+/** Waits for a stream outside of Node's thread. Keeps the stream alive meanwhile. */
+class SyncWorker : public Napi::AsyncWorker {
+ public:
+  SyncWorker(Napi::Env env, std::shared_ptr<Stream> stream)
+      : Napi::AsyncWorker(env), deferred_(Napi::Promise::Deferred::New(env)), stream_(std::move(stream)) {}
+
+  Napi::Promise promise() const { return deferred_.Promise(); }
+
+  void Execute() override {
+    try {
+      const DeviceGuard guard(stream_->device());
+      check(cudaStreamSynchronize(stream_->get()), "cudaStreamSynchronize");
+    } catch (const CudaError& failure) {
+      name_ = failure.name();
+      SetError(failure.what());
+    }
+  }
+
+  void OnOK() override { deferred_.Resolve(Env().Undefined()); }
+
+  void OnError(const Napi::Error& error) override {
+    error.Set("code", Napi::String::New(Env(), name_));
+    deferred_.Reject(error.Value());
+  }
+
+ private:
+  Napi::Promise::Deferred deferred_;
+  std::shared_ptr<Stream> stream_;
+  std::string name_;
+};
+
+struct HostBytes {
+  void* address;
+  std::size_t count;
+};
+
+HostBytes host_bytes(const Napi::Value& value) {
+  if (!value.IsTypedArray()) refuse(value.Env(), "host", "a typed array");
+  const auto array = value.As<Napi::TypedArray>();
+  return {host_pointer(value, "host", 0), array.ByteLength()};
+}
+
+}  // namespace
+
+Napi::Function StreamObject::define(Napi::Env env) {
+  return DefineClass(env, "Stream",
+                     {
+                         InstanceMethod<&StreamObject::write>("write"),
+                         InstanceMethod<&StreamObject::read>("read"),
+                         InstanceMethod<&StreamObject::fill>("fill"),
+                         InstanceMethod<&StreamObject::norm>("norm"),
+                         InstanceMethod<&StreamObject::sync>("sync"),
+                     });
+}
+
+StreamObject::StreamObject(const Napi::CallbackInfo& info) : Napi::ObjectWrap<StreamObject>(info) {
+  if (!info[0].IsNumber()) refuse(info.Env(), "Stream", "a device");
+  const int device = info[0].As<Napi::Number>().Int32Value();
+  cuda_call(info.Env(), [&] { stream_ = std::make_shared<Stream>(device); });
+}
+
+/** `write(to, host)`: host bytes into device memory. The host array must stay until `sync()`. */
+void StreamObject::write(const Napi::CallbackInfo& info) {
+  const HostBytes from = host_bytes(info[1]);
+  void* to = device_pointer(info[0], "to", from.count);
+  cuda_call(info.Env(), [&] {
+    check(cudaMemcpyAsync(to, from.address, from.count, cudaMemcpyHostToDevice, stream_->get()), "cudaMemcpyAsync");
+  });
+}
+
+/** `read(from, host)`: device memory into host bytes, which hold them after `sync()`. */
+void StreamObject::read(const Napi::CallbackInfo& info) {
+  const HostBytes to = host_bytes(info[1]);
+  void* from = device_pointer(info[0], "from", to.count);
+  cuda_call(info.Env(), [&] {
+    check(cudaMemcpyAsync(to.address, from, to.count, cudaMemcpyDeviceToHost, stream_->get()), "cudaMemcpyAsync");
+  });
+}
+
+/** `fill(to, byte, count)`. */
+void StreamObject::fill(const Napi::CallbackInfo& info) {
+  if (!info[1].IsNumber() || !info[2].IsNumber()) refuse(info.Env(), "fill", "a place, a byte and a count");
+  const auto count = static_cast<std::size_t>(info[2].As<Napi::Number>().Int64Value());
+  void* to = device_pointer(info[0], "to", count);
+  cuda_call(info.Env(), [&] {
+    check(cudaMemsetAsync(to, info[1].As<Napi::Number>().Int32Value(), count, stream_->get()), "cudaMemsetAsync");
+  });
+}
+
+/** `norm(launch)`: as `arithmetic.norm`, with `{ memory, offset }` in place of typed arrays. */
+void StreamObject::norm(const Napi::CallbackInfo& info) {
+  const Napi::Object given = object_of(info[0], "norm");
+  const Dtype dtype = dtype_of(given, "dtype");
+  const NormParams params = norm_arguments(given, dtype, device_pointer);
+  cuda_call(info.Env(), [&] {
+    const DeviceGuard guard(stream_->device());
+    check(launch_norm(params, dtype, stream_->get()), "norm");
+  });
+}
+
+Napi::Value StreamObject::sync(const Napi::CallbackInfo& info) {
+  auto* worker = new SyncWorker(info.Env(), stream_);
+  const Napi::Promise promise = worker->promise();
+  worker->Queue();
+  return promise;
+}
+
+}  // namespace arfuse::binding

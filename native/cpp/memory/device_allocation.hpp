@@ -1,0 +1,30 @@
+#pragma once
+
+#include <cstddef>
+
+#include "../device/device_guard.hpp"
+
+namespace arfuse {
+
+/** Memory of one device; aligned for every vector that a kernel loads. */
+class DeviceAllocation {
+ public:
+  DeviceAllocation(int device, std::size_t bytes) : device_(device), bytes_(bytes) {
+    const DeviceGuard guard(device);
+    check(cudaMalloc(&address_, bytes), "cudaMalloc");
+  }
+  ~DeviceAllocation() { cudaFree(address_); }
+  DeviceAllocation(const DeviceAllocation&) = delete;
+  DeviceAllocation& operator=(const DeviceAllocation&) = delete;
+
+  int device() const noexcept { return device_; }
+  std::size_t bytes() const noexcept { return bytes_; }
+  std::byte* address() const noexcept { return static_cast<std::byte*>(address_); }
+
+ private:
+  int device_;
+  std::size_t bytes_;
+  void* address_ = nullptr;
+};
+
+}  // namespace arfuse

@@ -1,0 +1,27 @@
+#pragma once
+
+#include <cstddef>
+
+#include "../device/cuda_error.hpp"
+
+namespace arfuse {
+
+/** Host memory that copies do not stage: they run asynchronously. */
+class PinnedAllocation {
+ public:
+  explicit PinnedAllocation(std::size_t bytes) : bytes_(bytes) {
+    check(cudaHostAlloc(&address_, bytes, cudaHostAllocPortable), "cudaHostAlloc");
+  }
+  ~PinnedAllocation() { cudaFreeHost(address_); }
+  PinnedAllocation(const PinnedAllocation&) = delete;
+  PinnedAllocation& operator=(const PinnedAllocation&) = delete;
+
+  std::size_t bytes() const noexcept { return bytes_; }
+  std::byte* address() const noexcept { return static_cast<std::byte*>(address_); }
+
+ private:
+  std::size_t bytes_;
+  void* address_ = nullptr;
+};
+
+}  // namespace arfuse
