@@ -24,6 +24,15 @@ function positiveIntegers(text: string): number[] {
   return text.split(',').map(positiveInteger);
 }
 
+function tokenMix(text: string): { tokens: number; weight: number }[] {
+  return text.split(',').map((item) => {
+    const [, tokens, weight = '1'] = /^(\d+)(?::(\d+(?:\.\d+)?))?$/.exec(item.trim()) ?? [];
+    if (tokens === undefined || Number(weight) <= 0)
+      throw new InvalidArgumentError(`expected tokens:weight, received "${item}".`);
+    return { tokens: Number(tokens), weight: Number(weight) };
+  });
+}
+
 function commaList(text: string): string[] {
   return text.split(',').map((item) => item.trim());
 }
@@ -47,9 +56,19 @@ function readsGraph(command: Command): Command {
     .addOption(jsonOption());
 }
 
+const repeated = (value: string, previous: readonly string[] | undefined): string[] => [
+  ...(previous ?? []),
+  value,
+];
+
 /** Options of every command that plans. */
 function plans(command: Command): Command {
-  return readsGraph(command).addOption(targetOption()).addOption(configOption());
+  return readsGraph(command)
+    .addOption(targetOption())
+    .addOption(configOption())
+    .option('--engine <id>', 'serving engine that will run it: vllm@0.33, vllm@0.32, sglang@0.5.23')
+    .option('--engine-env <name=value>', "an environment variable of the engine's", repeated)
+    .option('--engine-config <name=value>', "a setting or flag of the engine's", repeated);
 }
 
 /** The command tree. Commands are loaded when they run, so that `--help` and start-up stay quick. */
@@ -135,6 +154,20 @@ export function createProgram(streams: Streams, done: (code: number) => void): C
       done(await runCommand(path, options, await consoleFor(options)));
     });
 
+  const engine = program.command('engine').description('what a serving engine does with a graph');
+  plans(
+    engine
+      .command('report', { isDefault: true })
+      .argument('<graph-or-plan>', 'captured graph, or plan JSON'),
+  )
+    .description('per launch size: what the engine does today, what would be best, what to change')
+    .option('--mix <list>', 'launches by weight, e.g. 1:0.5,64:0.3,2048:0.2', tokenMix)
+    .option('--markdown', 'print Markdown for an issue or a pull request')
+    .action(async (path: string, options) => {
+      const { engineCommand } = await import('./commands/engine.ts');
+      done(await engineCommand(path, options, await consoleFor(options)));
+    });
+
   const table = program.command('table').description('look at threshold tables');
   table
     .command('list')
@@ -169,8 +202,11 @@ export function createProgram(streams: Streams, done: (code: number) => void): C
   const exports = program
     .command('export')
     .description("print a plan as an engine's configuration");
-  plans(exports.command('vllm').argument('<plan-or-graph>', 'plan JSON, or captured graph'))
-    .description('the --compilation-config JSON that comes nearest to the plan')
+  const exported = (name: string, description: string): Command =>
+    plans(
+      exports.command(name).argument('<plan-or-graph>', 'plan JSON, or captured graph'),
+    ).description(description);
+  exported('vllm', 'the --compilation-config JSON that comes nearest to the plan')
     .addOption(
       new Option('--engine-version <version>', 'vLLM version to write for').choices([
         '0.31',
@@ -178,10 +214,21 @@ export function createProgram(streams: Streams, done: (code: number) => void): C
         '0.33',
       ]),
     )
+    .option('--mix <list>', 'launches by weight, e.g. 1:0.5,64:0.3,2048:0.2', tokenMix)
+    .option('--table', "print the rows for vLLM's own tables instead, for a pull request")
     .action(async (path: string, options) => {
       const { exportVllmCommand } = await import('./commands/export.ts');
       done(await exportVllmCommand(path, options, await consoleFor(options)));
     });
+  for (const [name, description] of [
+    ['tensorrt-llm', 'LLM arguments and AutoDeploy YAML that come nearest to the plan'],
+    ['json', 'the plan document'],
+  ] as const) {
+    exported(name, description).action(async (path: string, options) => {
+      const { exportCommand } = await import('./commands/export.ts');
+      done(await exportCommand(name, path, options, await consoleFor(options)));
+    });
+  }
 
   program
     .command('native')

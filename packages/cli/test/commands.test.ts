@@ -373,6 +373,91 @@ describe('export vllm', () => {
   });
 });
 
+describe('export to other engines', () => {
+  it("prints the rows of vLLM's own tables for a pull request", async () => {
+    const out = await text(['export', 'vllm', LLAMA, '--target', TARGET, '--table']);
+    expect(out).toMatch(/^# vllm\/compilation\/passes\/fusion\/allreduce_rms_fusion\.py$/m);
+    expect(out).toMatch(/^2: \d+(\.\d+)?,$/m);
+  });
+
+  it('prints TensorRT-LLM arguments, and the plan itself', async () => {
+    const ran = await arfuse(['export', 'tensorrt-llm', planFile()]);
+    expect(ran.code, ran.err).toBe(0);
+    expect(ran.out).toContain('allreduce_strategy');
+    expect(ran.err).toMatch(/^valid for /m);
+    expect((await arfuse(['export', 'json', planFile()])).out).toBe(planText);
+    expect((await arfuse(['export', 'json', planFile(), '--json'])).out).toBe(planText);
+  });
+});
+
+describe('engine', () => {
+  const VLLM = ['--target', `${TARGET},buckets=1:8:64`, '--engine', 'vllm@0.33'];
+
+  it('prints launch sizes with today and best, then what to change, then what it takes for granted', async () => {
+    const out = await text(['engine', LLAMA, ...VLLM, '--mix', '1,8:2,64,8192']);
+    const [head] = out.split('\n\n');
+    expect(head).toMatch(
+      /^vllm@0\.33 \(0\.33\.0\), h200-sxm,world=2,.*its\s+matcher\s+fuses\s+64\s+of\s+64\s+sites$/s,
+    );
+    expect(out).toMatch(/^ *tokens +ops +today +best +today µs +best µs +saves +evidence$/m);
+    expect(out).toMatch(
+      /^ *8192 +63 × c0 +flashinfer\/two-shot +as today +20018 +20018 +0 +transferred$/m,
+    );
+    expect(out).toMatch(/^change$/m);
+    expect(out).toMatch(/^ {2}VLLM_ALLREDUCE_USE_SYMM_MEM: true \(default\)/m);
+    expect(out).toMatch(/^warning The graph reduces by _c10d_functional\.all_reduce/m);
+    const document = await json(['engine', 'report', LLAMA, ...VLLM, '--mix', '1,8:2,64,8192']);
+    expect(document).toMatchObject({ engine: 'vllm@0.33', release: '0.33.0', measureWith: null });
+    expect((document.launches as { share: number }[]).map(({ share }) => share)).toEqual([
+      0.2, 0.4, 0.2, 0.2,
+    ]);
+  });
+
+  it('reports the same from a plan, and as Markdown', async () => {
+    const path = join(temporaryFolder(), 'plan.json');
+    expect((await arfuse(['plan', TINY, ...VLLM, '--out', path])).code).toBe(0);
+    expect(await text(['engine', path])).toBe(await text(['engine', TINY, ...VLLM]));
+    const ran = await arfuse(['engine', path, '--markdown']);
+    expect(ran.out).toMatch(/^## vllm@0\.33: all-reduce \+ norm today and at best$/m);
+    expect(ran.out).toMatch(/^\| tokens \| ops \| today \| best \|/m);
+    expect(ran.out).toMatch(/^\| `VLLM_ALLREDUCE_USE_FLASHINFER` \| true \| default \|/m);
+  });
+
+  it('takes settings of the engine, and counts in the plan what its matcher fuses', async () => {
+    const off = ['--engine-config', 'pass_config.fuse_allreduce_rms=false'];
+    const document = await json(['plan', TINY, ...VLLM, ...off]);
+    expect(document).toMatchObject({
+      summary: { sites: 4, engineFused: 0 },
+      engine: { settings: { config: { 'pass_config.fuse_allreduce_rms': 'false' }, env: {} } },
+    });
+    expect(await json(['plan', TINY, ...VLLM])).toMatchObject({ summary: { engineFused: 4 } });
+  });
+
+  it.each([
+    [
+      ['--engine', 'vllm@0.30'],
+      /the dispatch of "vllm@0\.30" is not known; known are vllm@0\.32, vllm@0\.33/,
+    ],
+    [['--engine', 'vllm@0.33', '--engine-env', 'VLLM_X'], /--engine-env "VLLM_X" is no setting/],
+    [
+      ['--engine', 'vllm@0.33', '--engine-env', 'A=1', '--engine-env', 'A=2'],
+      /--engine-env A is given twice/,
+    ],
+    [['--engine', 'vllm@0.33', '--engine-env', 'VLLM_X=1'], /no environment variable "VLLM_X"/],
+    [['--engine-env', 'A=1'], /settings of an engine are given, but no engine/],
+    [[], /the plan was made without an engine/],
+  ])('refuses %j', async (args, sentence) => {
+    const ran = await arfuse(['engine', TINY, '--target', TARGET, ...args]);
+    expect(ran.code).toBe(2);
+    expect(ran.err).toMatch(sentence);
+  });
+
+  it('refuses a mix that is none, and one outside of the target', async () => {
+    for (const mix of ['1:0', 'x', '1;2', '9000'])
+      expect((await arfuse(['engine', TINY, ...VLLM, '--mix', mix])).code, mix).toBe(2);
+  });
+});
+
 describe('help', () => {
   it('prints help and version, and ends with 0', async () => {
     const { version } = JSON.parse(
@@ -380,7 +465,16 @@ describe('help', () => {
     ) as { version: string };
     expect(await text(['--version'])).toBe(`${version}\n`);
     expect(await text(['--help'])).toContain('Usage: arfuse [options] [command]');
-    for (const command of ['inspect', 'plan', 'explain', 'verify', 'run', 'table', 'export']) {
+    for (const command of [
+      'inspect',
+      'plan',
+      'explain',
+      'verify',
+      'run',
+      'table',
+      'export',
+      'engine',
+    ]) {
       expect(await text([command, '--help'])).toContain(`Usage: arfuse ${command}`);
     }
   });

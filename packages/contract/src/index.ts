@@ -1,6 +1,7 @@
 export * from './backend.ts';
 export * from './canonical-json.ts';
 export * from './dtype.ts';
+export * from './engine.ts';
 export * from './errors/arfuse-error.ts';
 export * from './errors/errors.ts';
 export * from './kernel.ts';

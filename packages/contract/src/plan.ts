@@ -1,4 +1,5 @@
 import type { DType, IoDType } from './dtype.ts';
+import type { PlanEngine } from './engine.ts';
 import type { LaunchMode, StepParameters } from './kernel.ts';
 import type { Deviation, NumericsRecord } from './numerics.ts';
 import type { PatternName, SiteClass, SiteOutput } from './site.ts';
@@ -163,8 +164,12 @@ export interface Plan {
     readonly merged: number;
     readonly plain: number;
     readonly alreadyFused: number;
+    /** Sites that the named engine's own matcher fuses; absent without an engine. */
+    readonly engineFused?: number;
   };
   readonly target: Target;
+  /** What the target's engine does with this graph today; absent without an engine. Not hashed. */
+  readonly engine?: PlanEngine;
   readonly tables: readonly { readonly name: string; readonly version: string }[];
   readonly backends: readonly { readonly name: string; readonly version: string }[];
   /** Groups of the graph in order of first use; a class names them by ordinal. */

@@ -32,11 +32,13 @@ export {
   validateTable,
 } from '@arfuse/thresholds';
 export * from '@arfuse/torch';
+export * from './engine/index.ts';
 export { native } from './norm/backend.ts';
 export * from './plan/index.ts';
 export * from './policy/index.ts';
 export * from './rewrite/rewrite.ts';
 export * from './run/run-plan.ts';
 export * from './target/index.ts';
+export { describeFailure, formatUlps } from './verify/describe.ts';
 export * from './verify/report.ts';
 export * from './verify/verify.ts';

@@ -75,16 +75,22 @@ export const STEPS = {
   ],
 } as const;
 
-/** A segment of `[min, max]` tokens. */
-export function segment(min: number, max: number, steps: keyof typeof STEPS): PlanSegment {
+/** A segment of `[min, max]` tokens; `us` is its time at `max`. */
+export function segment(
+  min: number,
+  max: number,
+  steps: keyof typeof STEPS,
+  us?: number,
+): PlanSegment {
   return {
     tokens: [min, max],
     mode: max <= 512 ? 'graph' : 'eager',
     steps: STEPS[steps],
     numerics,
     deviations: [],
-    evidence: { kind: 'measured', note: 'made up' },
+    evidence: { kind: 'measured', note: 'made up', ...(us === undefined ? {} : { us }) },
     reason: 'made up',
+    ...(us === undefined ? {} : { expectedUs: us }),
   };
 }
 
@@ -94,6 +100,7 @@ export interface PlanFacts {
   readonly size?: number;
   readonly capability?: number;
   readonly engine?: string;
+  readonly multicast?: boolean;
 }
 
 export function planOf({
@@ -102,6 +109,7 @@ export function planOf({
   size = 2,
   capability = 90,
   engine,
+  multicast = false,
 }: PlanFacts): Plan {
   return {
     specificationVersion: 1,
@@ -111,7 +119,7 @@ export function planOf({
       sku: 'h200-sxm',
       capability,
       interconnect: 'nvlink-switch',
-      multicast: false,
+      multicast,
       groups: { default: { size, nodes: 1 } },
       tokens: { max: 8192, buckets: [], graphUpTo: 512 },
       libraries: {},

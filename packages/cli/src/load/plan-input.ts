@@ -3,10 +3,11 @@ import { formatTarget, type Graph, plan as makePlan, parsePlan, parseTarget } fr
 import type { Console } from '../system/console.ts';
 import { bundledBackends } from './backends.ts';
 import { loadConfig } from './config.ts';
+import { type EngineOptions, engineSettings } from './engine-options.ts';
 import { type GraphOptions, loadGraph } from './load-graph.ts';
 import { readPlanText, sourceName } from './load-plan.ts';
 
-export interface PlanOptions extends GraphOptions {
+export interface PlanOptions extends GraphOptions, EngineOptions {
   readonly target?: string;
   readonly config?: string;
 }
@@ -51,6 +52,8 @@ export async function planGraph(
       use: [...bundledBackends(), ...(config.use ?? [])],
       ...(config.tables ? { tables: config.tables } : {}),
       ...(config.policy ? { policy: config.policy } : {}),
+      ...(options.engine === undefined ? {} : { engine: options.engine }),
+      engineSettings: engineSettings(options),
     }),
   );
   return { plan, graph };

@@ -12,6 +12,7 @@ import {
   type Target,
   type TargetGroup,
 } from '@arfuse/contract';
+import type { Engine } from '@arfuse/engines';
 import { contains } from '../candidates/admitted-ranges.ts';
 import { findCandidates, type RangedCandidate } from '../candidates/candidates.ts';
 import {
@@ -21,6 +22,8 @@ import {
   launchSpans,
   rowsOf,
 } from '../candidates/launches.ts';
+import { competitors, todayCandidate } from '../engine/competitors.ts';
+import { type EngineCell, engineCells } from '../engine/engine-cells.ts';
 import type {
   EvidencePoint,
   EvidenceScope,
@@ -37,6 +40,13 @@ export interface DecisionContext {
   readonly policy: Policy;
   readonly allowedDeviations: ReadonlySet<string>;
   readonly source: EvidenceSource;
+  /** What the candidates have to beat, where the plan is made for an engine. */
+  readonly engine?: Engine;
+}
+
+/** A process group with the graph's own name of it. */
+export interface NamedGroup extends TargetGroup {
+  readonly name: string;
 }
 
 /** A decision at one row count. */
@@ -65,23 +75,29 @@ interface DecidedRange {
 export class ClassDecider {
   readonly candidates: readonly RangedCandidate[];
   readonly spans: readonly LaunchSpan[];
+  /** What the engine dispatches over the token domain; empty without one. */
+  readonly engineCells: readonly EngineCell[];
   /** What tables are asked about. */
   readonly scope: EvidenceScope;
+  readonly groupName: string;
   readonly #site: CellSite;
   readonly #lists = new Map<Candidate, KernelList>();
   readonly #context: DecisionContext;
   readonly #decided = new Map<number, DecidedCell>();
 
-  constructor(site: CellSite, group: TargetGroup, context: DecisionContext) {
+  constructor(site: CellSite, group: NamedGroup, context: DecisionContext) {
     this.#site = site;
+    this.groupName = group.name;
     this.#context = context;
     this.scope = { site, target: context.target, group };
     this.spans = launchSpans(context.target);
-    this.candidates = findCandidates(
-      { site, target: context.target, group, spans: this.spans },
-      context.kernels,
-      context.allowedDeviations,
-    );
+    const { target, kernels, engine } = context;
+    const scope = { site, target, group, spans: this.spans };
+    const own = findCandidates(scope, kernels, context.allowedDeviations);
+    this.engineCells = engine
+      ? engineCells(engine, { site, target, group, groupName: group.name }, this.spans)
+      : [];
+    this.candidates = engine ? competitors(scope, own, kernels, engine.id, this.engineCells) : own;
   }
 
   /** The strongest evidence of the given kinds for any kernels at a launch of this class. */
@@ -188,9 +204,29 @@ export class ClassDecider {
         details: { class: this.#site.id, tokens: cell.tokens },
       });
     }
-    const decided: DecidedCell = { cell, decision };
+    const decided: DecidedCell = { cell, decision: this.#unlessUnknown(cell, at, decision) };
     this.#decided.set(at, decided);
     return decided;
+  }
+
+  /** Without a time for both sides, an engine's own dispatch is not changed. */
+  #unlessUnknown(
+    cell: Cell,
+    tokens: number,
+    decision: DecidedCell['decision'],
+  ): DecidedCell['decision'] {
+    const { engine } = this.#context;
+    const { kind } = decision.evidence;
+    if (!engine || (kind !== 'static' && kind !== 'published')) return decision;
+    const here = this.engineCells.find(({ tokens: [min, max] }) => min <= tokens && tokens <= max);
+    const candidate = here && todayCandidate(cell.candidates, here.today);
+    if (!here || !candidate) return decision;
+    return {
+      ...decision,
+      candidate,
+      evidence: { kind: 'static', note: here.today.citation },
+      reason: `Nothing is measured for both sides, so it stays as ${engine.id} dispatches it: ${here.today.rule}`,
+    };
   }
 
   /** Token counts at which a decision may change. */
@@ -199,6 +235,7 @@ export class ClassDecider {
     return [
       ...source.edges(this.scope, mode),
       ...(policy.edges ?? []).flatMap((edge) => [edge - 1, edge]),
+      ...this.engineCells.flatMap(({ tokens }) => tokens),
       ...this.candidates.flatMap(({ admitted }) =>
         admitted.flatMap(([min, max]) => [min - 1, min, max, max + 1]),
       ),

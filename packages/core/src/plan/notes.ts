@@ -1,4 +1,4 @@
-import { type EvidenceKind, type Plan, splitKernelId, type Target } from '@arfuse/contract';
+import { type EvidenceKind, type Plan, type PlanEngine, splitKernelId } from '@arfuse/contract';
 import type { EvidenceSource } from '../evidence/evidence-source.ts';
 import { beats, nanoseconds, type Timed } from '../policy/rank.ts';
 import type { ClassDecider } from './decide-class.ts';
@@ -90,11 +90,14 @@ export function emptyPlanNote(summary: Plan['summary']): string[] {
     : [];
 }
 
-/** Which competitor a fused kernel had to beat, where the target names an engine. */
-export function engineNote({ engine }: Target): string[] {
-  return engine === undefined
-    ? []
-    : [
-        `Fused kernels are compared with the best unfused candidate of this plan, not with the all-reduce that ${engine} dispatches itself.`,
-      ];
+/** What a plan was made against, and what of the graph does not look like the engine's own. */
+export function engineNotes(engine: PlanEngine | undefined): string[] {
+  if (!engine) return [];
+  const { id, release, sites, warnings } = engine;
+  const fused = sites.filter(({ fused: is }) => is).length;
+  return [
+    `Fused kernels compete with what ${id} dispatches itself (${release} as published, read and not run); its own matcher ` +
+      `fuses ${fused} of ${sites.length} sites. \`arfuse engine\` shows today against best.`,
+    ...warnings,
+  ];
 }

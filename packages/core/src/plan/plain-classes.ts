@@ -22,7 +22,7 @@ const OTHER_REDUCTIONS: ReadonlySet<string> = new Set([
 ]);
 
 /** What an all-reduce alone computes, as far as a graph says. */
-const NUMERICS: NumericsRecord = {
+export const plainNumerics: NumericsRecord = {
   accumulate: 'unspecified',
   reduceOrder: 'unspecified',
   hopRounding: 'unspecified',
@@ -87,7 +87,7 @@ export function plainClasses(
           outputs: ['all_reduce'],
           ...shape,
           group,
-          numerics: NUMERICS,
+          numerics: plainNumerics,
         },
         allReduces: [node.name],
       });

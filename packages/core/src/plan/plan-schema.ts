@@ -94,17 +94,19 @@ function buildPlanSchema(z: typeof Zod) {
     )
     .min(1);
 
+  const evidence = z.strictObject({
+    kind: z.enum(['rule', 'measured', 'transferred', 'published', 'estimated', 'static']),
+    table: text.optional(),
+    us: z.number().optional(),
+    spread: z.number().optional(),
+    note: text,
+  });
+
   const segment = z.strictObject({
     tokens: range,
     mode,
     steps,
-    evidence: z.strictObject({
-      kind: z.enum(['rule', 'measured', 'transferred', 'published', 'estimated', 'static']),
-      table: text.optional(),
-      us: z.number().optional(),
-      spread: z.number().optional(),
-      note: text,
-    }),
+    evidence,
     numerics,
     deviations: z.array(
       z.strictObject({
@@ -142,6 +144,56 @@ function buildPlanSchema(z: typeof Zod) {
     }),
   });
 
+  const settings = z.record(text, text);
+  const chain = {
+    fused: z.boolean(),
+    steps,
+    numerics: numerics.partial(),
+    rule: text,
+    citation: text,
+    passedOver: z.array(z.strictObject({ kernel: text, reason: text, citation: text })),
+  };
+  const engine = z.strictObject({
+    id: text,
+    release: text,
+    settings: z.strictObject({ env: settings, config: settings }),
+    assumptions: z.array(
+      z.strictObject({
+        name: text,
+        value: scalar,
+        from: z.enum(['default', 'env', 'config', 'target', 'graph']),
+        sentence: text,
+        citation: text.optional(),
+      }),
+    ),
+    warnings: z.array(text),
+    sites: z.array(
+      z.strictObject({
+        site: text,
+        fused: z.boolean(),
+        pattern: text.nullable(),
+        covers: z.array(stageKind),
+        reasons: z.array(text),
+        citation: text,
+      }),
+    ),
+    today: z.array(
+      z.strictObject({
+        class: text,
+        segments: z
+          .array(
+            z.strictObject({
+              ...chain,
+              tokens: range,
+              mode,
+              evidence: evidence.optional(),
+            }),
+          )
+          .min(1),
+      }),
+    ),
+  });
+
   /** A plan document, strictly: unknown members are errors. */
   return z.strictObject({
     specificationVersion: z.literal(1),
@@ -153,8 +205,10 @@ function buildPlanSchema(z: typeof Zod) {
       merged: count,
       plain: count,
       alreadyFused: count,
+      engineFused: count.optional(),
     }),
     target,
+    engine: engine.optional(),
     tables: z.array(version),
     backends: z.array(version),
     groups: z.array(z.strictObject({ name: text, size: positive, nodes: positive })),

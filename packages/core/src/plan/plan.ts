@@ -12,9 +12,12 @@ import {
   type Target,
   type ThresholdTable,
 } from '@arfuse/contract';
+import type { Engine } from '@arfuse/engines';
 import type { Graph } from '@arfuse/graph';
 import { nccl } from '@arfuse/nccl';
 import { type FindSitesOptions, findSites, type Matching } from '@arfuse/patterns';
+import { type EngineOptions, engineOf } from '../engine/open.ts';
+import { type EngineClass, planEngine } from '../engine/plan-engine.ts';
 import { type EvidenceSource, tableEvidence } from '../evidence/index.ts';
 import { native } from '../norm/backend.ts';
 import { defaultPolicy } from '../policy/default-policy.ts';
@@ -22,16 +25,16 @@ import { checkTarget } from '../target/check-target.ts';
 import { checkGraphGroups, groupOf } from '../target/groups.ts';
 import { parseTarget } from '../target/parse-target.ts';
 import { requireBatchInvariance } from './batch-invariance.ts';
-import { ClassDecider, type DecisionContext } from './decide-class.ts';
+import { ClassDecider, type DecisionContext, LADDER } from './decide-class.ts';
 import { fatesOf } from './fates.ts';
 import { sealPlan } from './hash.ts';
-import { emptyPlanNote, engineNote, missingWinners, policyRemarks } from './notes.ts';
+import { emptyPlanNote, engineNotes, missingWinners, policyRemarks } from './notes.ts';
 import { plainClasses } from './plain-classes.ts';
 import { classifySites, countMerged } from './site-classes.ts';
 import { sliceOf } from './slices.ts';
 
 /** What a plan is made with. */
-export interface PlanOptions extends FindSitesOptions {
+export interface PlanOptions extends FindSitesOptions, EngineOptions {
   /** Where the plan will run: a target, or its text (`h200-sxm,world=2`). */
   readonly target: Target | string;
   /** Backends in addition to NCCL and arfuse's own norm, which are always candidates. Order does not matter. */
@@ -40,8 +43,6 @@ export interface PlanOptions extends FindSitesOptions {
   readonly tables?: readonly ThresholdTable[];
   /** Default: `defaultPolicy()`. */
   readonly policy?: Policy;
-  /** The engine that will run the plan, `vllm@0.33`; the target's own by default. */
-  readonly engine?: string;
   /** What `findSites` said about this graph, when it is known already. */
   readonly matching?: Matching;
 }
@@ -67,9 +68,10 @@ function backendsOf(use: readonly Backend[]): Backend[] {
   return [...found.values()].sort((a, b) => byText(a.name, b.name));
 }
 
-function resolveTarget(given: Target | string, engine: string | undefined): Target {
+function resolveTarget(given: Target | string, engine: EngineOptions['engine']): Target {
   const target = typeof given === 'string' ? parseTarget(given) : checkTarget(given);
-  return engine === undefined ? target : checkTarget({ ...target, engine });
+  const id = typeof engine === 'object' ? engine.id : engine;
+  return id === undefined ? target : checkTarget({ ...target, engine: id });
 }
 
 /**
@@ -82,6 +84,7 @@ function resolveTarget(given: Target | string, engine: string | undefined): Targ
  */
 export function plan(graph: Graph, options: PlanOptions): Plan {
   const target = resolveTarget(options.target, options.engine);
+  const engine = engineOf(target, options);
   const matching = options.matching ?? findSites(graph, options);
   const backends = backendsOf(options.use ?? []);
   const source = tableEvidence([
@@ -93,7 +96,27 @@ export function plan(graph: Graph, options: PlanOptions): Plan {
     backends,
     source,
     policy: options.policy ?? defaultPolicy(),
+    ...(engine ? { engine } : {}),
   });
+}
+
+/** What a decided class is inside the engine. */
+function engineClassOf(decider: ClassDecider): EngineClass {
+  const { site, target, group } = decider.scope;
+  return {
+    site,
+    scope: { site, target, group, groupName: decider.groupName },
+    cells: decider.engineCells,
+    evidence: ({ today, rows, mode }) =>
+      decider.evidence(
+        {
+          kernels: today.steps.map(({ kernel }) => kernel),
+          covers: today.steps.map(({ covers }) => covers),
+        },
+        { tokens: rows, mode },
+        LADDER,
+      ),
+  };
 }
 
 export interface MatchedPlanOptions {
@@ -102,11 +125,12 @@ export interface MatchedPlanOptions {
   readonly backends: readonly Backend[];
   readonly source: EvidenceSource;
   readonly policy: Policy;
+  readonly engine?: Engine;
 }
 
 /** {@link plan} with everything resolved. */
 export function planMatching(graph: Graph, matching: Matching, options: MatchedPlanOptions): Plan {
-  const { target, backends, source, policy } = options;
+  const { target, backends, source, policy, engine } = options;
   const names = matching.groups;
   checkGraphGroups(target, names, graph.meta.groupSizes);
   const groups = names.map((name) => ({ name, ...groupOf(target, name) }));
@@ -119,12 +143,17 @@ export function planMatching(graph: Graph, matching: Matching, options: MatchedP
     policy,
     source,
     allowedDeviations: new Set(policy.allowDeviations ?? DEFAULT_ALLOWED_DEVIATIONS),
+    ...(engine ? { engine } : {}),
   };
+  const inEngine: EngineClass[] = [];
   const notes: string[] = [];
   const decide = (decider: ClassDecider): Pick<PlanDecision, 'segments' | 'candidates'> => {
     const segments = decider.segments();
     const candidates = fatesOf(decider, segments);
-    notes.push(...policyRemarks(decider), ...missingWinners(decider, source, installed));
+    notes.push(...policyRemarks(decider));
+    // What an engine cannot dispatch is no advice for it.
+    if (!engine) notes.push(...missingWinners(decider, source, installed));
+    else inEngine.push(engineClassOf(decider));
     return { segments, candidates };
   };
   const decisions = classified.classes.map(
@@ -144,6 +173,7 @@ export function planMatching(graph: Graph, matching: Matching, options: MatchedP
       ...decide(new ClassDecider(site, groups[site.group]!, context)),
     }),
   );
+  const inside = engine && planEngine(engine, target, graph, names, classified.sites, inEngine);
   if (policy.batchInvariant) requireBatchInvariance({ decisions, plain });
   const slices: Record<string, PlanSlice> = {};
   for (const [id, { match, site }] of classified.firstMatch)
@@ -155,12 +185,14 @@ export function planMatching(graph: Graph, matching: Matching, options: MatchedP
     merged: countMerged(matching),
     plain: matching.misses.length,
     alreadyFused: matching.alreadyFused.length,
+    ...(inside ? { engineFused: inside.sites.filter(({ fused }) => fused).length } : {}),
   };
   return sealPlan({
     specificationVersion: 1,
     kind: 'arfuse.plan',
     summary,
     target,
+    ...(inside ? { engine: inside } : {}),
     tables: source.tables,
     backends: backends.map(({ name, version }) => ({ name, version })),
     groups,
@@ -175,7 +207,7 @@ export function planMatching(graph: Graph, matching: Matching, options: MatchedP
     alreadyFused: classified.alreadyFused,
     decisions,
     plain,
-    notes: [...emptyPlanNote(summary), ...engineNote(target), ...notes],
+    notes: [...emptyPlanNote(summary), ...engineNotes(inside), ...notes],
     slices,
   });
 }

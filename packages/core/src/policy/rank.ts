@@ -23,7 +23,11 @@ export function timedCandidates(cell: Cell, kinds: readonly EvidenceKind[]): Tim
 }
 
 /** Whether `fast` beats `slow` by more than the margin. */
-export function beats(fast: Timed, slow: Timed, margin: Margin): boolean {
+export function beats(
+  fast: Pick<Timed, 'evidence' | 'ns'>,
+  slow: Pick<Timed, 'evidence' | 'ns'>,
+  margin: Margin,
+): boolean {
   const spread = Math.max(fast.evidence.spread ?? 0, slow.evidence.spread ?? 0);
   const share = Math.max(margin.percent / 100, margin.spreads * spread);
   return slow.ns - fast.ns > slow.ns * share;

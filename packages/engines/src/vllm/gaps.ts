@@ -1,19 +1,13 @@
-import {
-  itemsize,
-  type Plan,
-  type PlanDecision,
-  type PlanSegment,
-  type SiteClass,
-} from '@arfuse/contract';
-import { isFused } from './prefix.ts';
-import type { VllmRelease } from './versions.ts';
-
-const MIB = 2 ** 20;
+import type { EngineMatch, PlanDecision, PlanSegment } from '@arfuse/contract';
+import { fusedKernel, fusedStep, isFused } from './prefix.ts';
 
 const range = ([min, max]: readonly [number, number]): string =>
   min === max ? `${min}` : `${min} to ${max}`;
 
 const kernelsOf = ({ steps }: PlanSegment): string => steps.map(({ kernel }) => kernel).join(' + ');
+
+/** A kernel's own name, e.g. `one-shot`. */
+const formName = (kernel: string): string => kernel.slice(kernel.lastIndexOf('/') + 1);
 
 /** Runs of neighbouring segments with equal kernels, so that one sentence speaks for a run. */
 function runs(segments: readonly PlanSegment[]): PlanSegment[] {
@@ -50,31 +44,36 @@ export function prefixGaps(decision: PlanDecision, upTo: number): string[] {
   });
 }
 
-/** Sentences for fused ranges whose form vLLM chooses otherwise by its own table. */
-export function shotGaps(
-  decision: PlanDecision,
-  site: SiteClass,
-  plan: Plan,
-  upTo: number,
-  release: VllmRelease,
-): string[] {
-  const size = plan.groups[site.group]?.size ?? 0;
-  const limit = release.oneShotMiB[plan.target.capability]?.[size];
-  const row = site.hidden * itemsize(site.dtype);
-  // Without an entry in its table vLLM takes the one-shot form at every size.
-  const lastOneShot =
-    limit === undefined ? Number.POSITIVE_INFINITY : Math.floor((limit * MIB) / row);
+/** Sentences for fused kernels that perform other stages than vLLM's fused op, with vLLM's reasons. */
+export function coverGaps({ class: id, segments }: PlanDecision, match: EngineMatch): string[] {
+  const taken = match.covers.join(', ');
+  const planned = new Set(
+    segments.flatMap((segment) => fusedStep(segment)?.covers.join(', ') ?? []),
+  );
+  planned.delete(taken);
+  if (planned.size === 0) return [];
+  return [
+    ...[...planned].map(
+      (covers) => `${id}: the plan's fused kernel performs ${covers}; vLLM's performs ${taken}.`,
+    ),
+    ...match.reasons.map((reason) => `${id}: ${reason}`),
+  ];
+}
+
+/** Sentences for fused ranges whose form vLLM chooses otherwise: one-shot up to `lastOneShot` rows, two-shot above. */
+export function formGaps(decision: PlanDecision, upTo: number, lastOneShot: number): string[] {
   return runs(decision.segments).flatMap((segment) => {
+    const planned = fusedKernel(segment);
     const [min, max] = [segment.tokens[0], Math.min(segment.tokens[1], upTo)];
-    if (!isFused(segment) || min > max) return [];
-    const oneShot = segment.steps.some(({ kernel }) => kernel === '@arfuse/flashinfer/one-shot');
-    const [from, to] = oneShot
-      ? [Math.max(min, lastOneShot + 1), max]
-      : [min, Math.min(max, lastOneShot)];
+    if (planned === undefined || min > max) return [];
+    const form = formName(planned);
+    const [from, to] =
+      form === 'one-shot'
+        ? [Math.max(min, lastOneShot + 1), max]
+        : [min, Math.min(max, lastOneShot)];
     if (from > to) return [];
-    const [planned, taken] = oneShot ? ['one-shot', 'two-shot'] : ['two-shot', 'one-shot'];
     return [
-      `${decision.class}: the plan takes FlashInfer's ${planned} form for ${range([from, to])} tokens; vLLM takes ${taken} there by its own table, and has no setting for it.`,
+      `${decision.class}: the plan takes FlashInfer's ${form} form for ${range([from, to])} tokens; vLLM takes ${form === 'one-shot' ? 'two-shot' : 'one-shot'} there by its own table, and has no setting for it.`,
     ];
   });
 }

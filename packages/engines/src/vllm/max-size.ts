@@ -2,7 +2,8 @@ const MIB = 2 ** 20;
 
 /**
  * The `fi_allreduce_fusion_max_size_mb` that makes vLLM fuse up to exactly `tokens` rows:
- * `int(mb * 2^20) // (hidden * itemsize) == tokens`. Exact, since dividing by a power of two loses no bit.
+ * `int(mb * 2^20) // (hidden * itemsize) == tokens`. Exact, since dividing by a power of two loses no bit; JSON prints
+ * the shortest decimal that reads back as the same number.
  */
 export function fusionMaxSizeMb(tokens: number, hidden: number, itemsize: number): number {
   return (tokens * hidden * itemsize) / MIB;

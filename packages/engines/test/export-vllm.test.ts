@@ -1,4 +1,4 @@
-import { UnsupportedError } from '@arfuse/contract';
+import { type PlanSegment, type StageKind, UnsupportedError } from '@arfuse/contract';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { exportVllm, fusionMaxSizeMb, fusionMaxTokens, VLLM_VERSIONS } from '../src/index.ts';
@@ -25,9 +25,49 @@ describe('exportVllm', () => {
     const { config } = exportVllm(planOf({ segments: prefix }), { engineVersion });
     expect(Object.keys(config).sort()).toEqual(['compile_ranges_endpoints', 'pass_config']);
     expect(Object.keys(config.pass_config).sort()).toEqual([
+      ...(engineVersion === '0.31' ? ['enable_sp'] : []),
       'fi_allreduce_fusion_max_size_mb',
       'fuse_allreduce_rms',
     ]);
+  });
+
+  it('keeps sequence parallelism off in 0.31, which later releases have no field for', () => {
+    const off = planOf({ segments: { c0: [segment(1, 8192, 'nccl')] } });
+    expect(exportVllm(off, { engineVersion: '0.31' }).config).toEqual({
+      pass_config: { fuse_allreduce_rms: false, enable_sp: false },
+    });
+    const on = planOf({ segments: prefix });
+    expect(exportVllm(on, { engineVersion: '0.31.2' }).validFor).toMatch(/^vLLM 0\.31 \(/);
+    for (const engineVersion of ['0.32', '0.33']) {
+      expect(exportVllm(on, { engineVersion }).validFor).toMatch(/^vLLM 0\.31, 0\.32, 0\.33 \(/);
+      expect(exportVllm(on, { engineVersion }).text).not.toMatch(/enable_sp|fuse_gemm|sp_min/);
+    }
+  });
+
+  it('gives the configuration as a file, and the table rows as another', () => {
+    const { config, files, table, target } = exportVllm(planOf({ segments: prefix }));
+    expect(target).toBe('vllm');
+    expect(files?.map(({ name }) => name)).toEqual([
+      'compilation-config.json',
+      'vllm-table-rows.py',
+    ]);
+    expect(JSON.parse(files![0]!.text)).toEqual(config);
+    expect(files![1]!.text).toBe(table!.text);
+  });
+
+  it('asks for the planned FlashInfer kernels where vLLM would take its multicast ones', () => {
+    const found = exportVllm(planOf({ segments: prefix, multicast: true }));
+    expect(found.env).toEqual({ VLLM_FLASHINFER_ALLREDUCE_BACKEND: 'trtllm' });
+    expect(found.text.split('\n')).toEqual([
+      'VLLM_FLASHINFER_ALLREDUCE_BACKEND=trtllm',
+      `--compilation-config '${JSON.stringify(found.config)}'`,
+    ]);
+    expect(found.cannotExpress).toContainEqual(
+      expect.stringContaining('plain FlashInfer all-reduces too'),
+    );
+    const unfused = planOf({ segments: { c0: [segment(1, 8192, 'nccl')] }, multicast: true });
+    expect(exportVllm(unfused).env).toEqual({});
+    expect(exportVllm(planOf({ segments: prefix })).env).toEqual({});
   });
 
   it('switches the fusion off where nothing is fused, with no limit', () => {
@@ -76,6 +116,8 @@ describe('what vLLM cannot express', () => {
     };
     const found = exportVllm(planOf({ segments }));
     expect(found.fusedUpTo).toBe(64);
+    expect(found.limitReason).toMatch(/^No time is known .*: 64 tokens\.$/);
+    expect(found.cannotExpress).toContain(found.limitReason);
     expect(found.cannotExpress).toContain(
       'c0: the plan fuses 129 to 1024 tokens; vLLM fuses one range that starts at 1, here up to 64.',
     );
@@ -86,6 +128,7 @@ describe('what vLLM cannot express', () => {
     };
     const timed = exportVllm(planOf({ segments }), { times });
     expect(timed.fusedUpTo).toBe(1024);
+    expect(timed.cannotExpress).not.toContain(timed.limitReason);
     expect(timed.cannotExpress.join('\n')).toContain(
       'c0: the plan leaves 65 to 128 tokens unfused (@arfuse/nccl/all-reduce + @arfuse/native/norm); vLLM fuses everything up to 1024.',
     );
@@ -135,19 +178,31 @@ describe('what vLLM cannot express', () => {
     );
   });
 
-  it('PDL, hidden sizes that differ, and a second group', () => {
+  it('PDL and a second group', () => {
     const classes = [siteClass(), siteClass({ id: 'c1', hidden: 2048, group: 1 })];
     const found = exportVllm(
       planOf({ classes, segments: { c0: [segment(1, 64, 'one')], c1: [segment(1, 64, 'one')] } }),
     );
-    expect(found.cannotExpress).toEqual(
-      expect.arrayContaining([
-        expect.stringContaining('without programmatic dependent launch'),
-        expect.stringContaining('c1: its rows have 4096 bytes, others 8192'),
-        expect.stringContaining('in 2 groups ("tp", "ep")'),
-      ]),
-    );
+    expect(found.cannotExpress).toEqual([
+      expect.stringContaining('without programmatic dependent launch'),
+      expect.stringContaining('in 2 groups ("tp", "ep")'),
+    ]);
     expect(found.config.pass_config.fi_allreduce_fusion_max_size_mb).toBe(0.5);
+  });
+
+  it('one token where the target model may have the narrower rows', () => {
+    const classes = [siteClass(), siteClass({ id: 'c1', hidden: 2048 })];
+    const only = (tokens: number) => [segment(1, tokens, 'one'), segment(tokens + 1, 8192, 'nccl')];
+    const sentence =
+      "c1: its rows have 4096 bytes, others 8192; where these are the target model's, vLLM's first compiled range ends above 1 token and nothing is fused.";
+    const one = exportVllm(planOf({ classes, segments: { c0: only(1), c1: only(1) } }));
+    expect(one.config).toEqual({
+      pass_config: { fuse_allreduce_rms: true, fi_allreduce_fusion_max_size_mb: 8192 / 2 ** 20 },
+    });
+    expect(one.cannotExpress).toContain(sentence);
+    const two = exportVllm(planOf({ classes, segments: { c0: only(2), c1: only(2) } }));
+    expect(two.config.compile_ranges_endpoints).toEqual([2]);
+    expect(two.cannotExpress).not.toContain(sentence);
   });
 
   const quant = {
@@ -171,18 +226,6 @@ describe('what vLLM cannot express', () => {
       'guarded to one dtype',
     ],
     ['f32 activations', { dtype: 'f32' }, "guarded to the model's 16-bit dtype"],
-    [
-      'a sandwich',
-      {
-        pattern: 'ar_prepost',
-        stages: [
-          STAGES[0]!,
-          { ...norm, kind: 'pre_norm', weightMultiply: 'after' },
-          ...STAGES.slice(1),
-        ],
-      },
-      'sandwich',
-    ],
     ['a merge', { stages: [{ kind: 'merge' }, ...STAGES] }, 'sums two all-reduces'],
     [
       'a bias',
@@ -204,6 +247,19 @@ describe('what vLLM cannot express', () => {
       { outputs: ['all_reduce', 'residual', 'norm'] },
       'read besides the sum',
     ],
+  ] as const)('%s', (_what, more, sentence) => {
+    const found = exportVllm(planOf({ classes: [siteClass(more)], segments: prefix }));
+    expect(found.cannotExpress.join('\n')).toContain(sentence);
+    expect(found.cannotExpress).toContain('c0: the plan fuses it, and vLLM does not.');
+    expect(found.config).toEqual({ pass_config: { fuse_allreduce_rms: false } });
+  });
+
+  const covering = (...covers: StageKind[]): PlanSegment => ({
+    ...segment(1, 8192, 'one'),
+    steps: [{ kernel: '@arfuse/flashinfer/one-shot', params: {}, covers }],
+  });
+
+  it.each([
     [
       'FP8 per token',
       { stages: [...STAGES, { ...quant, scheme: 'fp8_token' }] },
@@ -229,11 +285,67 @@ describe('what vLLM cannot express', () => {
       { stages: [...STAGES.slice(0, 2), gemma, quant], outputs: ['residual', 'quant'] },
       'Gemma patterns without quantiser',
     ],
-  ] as const)('%s', (_what, more, sentence) => {
-    const found = exportVllm(planOf({ classes: [siteClass(more)], segments: prefix }));
-    expect(found.cannotExpress.join('\n')).toContain(sentence);
-    expect(found.cannotExpress).toContain('c0: the plan fuses it, and vLLM cannot as a whole.');
-    expect(found.config).toEqual({ pass_config: { fuse_allreduce_rms: false } });
+  ] as const)(
+    '%s: the norm is fused, and the quantiser only where the plan has it too',
+    (_what, more, sentence) => {
+      const classes = [siteClass(more)];
+      const whole = exportVllm(
+        planOf({
+          classes,
+          segments: { c0: [covering('all_reduce', 'residual', 'norm', 'quant')] },
+        }),
+      );
+      expect(whole.fusedUpTo).toBe(8192);
+      expect(whole.cannotExpress).toContain(
+        "c0: the plan's fused kernel performs all_reduce, residual, norm, quant; vLLM's performs all_reduce, residual, norm.",
+      );
+      expect(whole.cannotExpress.join('\n')).toContain(sentence);
+      const same = exportVllm(
+        planOf({ classes, segments: { c0: [covering('all_reduce', 'residual', 'norm')] } }),
+      );
+      expect(same.fusedUpTo).toBe(8192);
+      expect(same.cannotExpress.join('\n')).not.toMatch(/performs|quantise/);
+    },
+  );
+
+  it('a sandwich: vLLM fuses its first norm', () => {
+    const classes = [
+      siteClass({
+        pattern: 'ar_prepost',
+        stages: [
+          STAGES[0]!,
+          { ...norm, kind: 'pre_norm', weightMultiply: 'after' },
+          ...STAGES.slice(1),
+        ],
+      }),
+    ];
+    const same = exportVllm(
+      planOf({ classes, segments: { c0: [covering('all_reduce', 'pre_norm')] } }),
+    );
+    expect(same.fusedUpTo).toBe(8192);
+    expect(same.cannotExpress.join('\n')).not.toContain('sandwich');
+    const whole = exportVllm(
+      planOf({
+        classes,
+        segments: { c0: [covering('all_reduce', 'pre_norm', 'residual', 'norm')] },
+      }),
+    );
+    expect(whole.cannotExpress).toEqual(
+      expect.arrayContaining([
+        "c0: the plan's fused kernel performs all_reduce, pre_norm, residual, norm; vLLM's performs all_reduce, pre_norm.",
+        expect.stringContaining('it is a sandwich'),
+      ]),
+    );
+  });
+
+  it('a quantiser that vLLM fuses and the plan does not', () => {
+    const classes = [siteClass({ stages: [...STAGES, quant], outputs: ['residual', 'quant'] })];
+    const found = exportVllm(
+      planOf({ classes, segments: { c0: [covering('all_reduce', 'residual', 'norm')] } }),
+    );
+    expect(found.cannotExpress).toContain(
+      "c0: the plan's fused kernel performs all_reduce, residual, norm; vLLM's performs all_reduce, residual, norm, quant.",
+    );
   });
 
   it('groups of another size', () => {
@@ -242,13 +354,12 @@ describe('what vLLM cannot express', () => {
     );
   });
 
-  it('Gemma alone is a pattern of vLLM 0.33, and not known before', () => {
+  it.each([...VLLM_VERSIONS])('Gemma alone is a pattern of vLLM %s', (engineVersion) => {
     const plan = planOf({
       classes: [siteClass({ stages: [...STAGES.slice(0, 2), gemma] })],
       segments: prefix,
     });
-    expect(exportVllm(plan).fusedUpTo).toBe(2048);
-    expect(exportVllm(plan, { engineVersion: '0.32' }).fusedUpTo).toBe(0);
+    expect(exportVllm(plan, { engineVersion }).fusedUpTo).toBe(2048);
   });
 
   it('FP8 static is a pattern', () => {
