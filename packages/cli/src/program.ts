@@ -221,6 +221,10 @@ export function createProgram(streams: Streams, done: (code: number) => void): C
       done(await exportVllmCommand(path, options, await consoleFor(options)));
     });
   for (const [name, description] of [
+    [
+      'sglang',
+      'the flags and environment variables of SGLang 0.5.23 that come nearest to the plan',
+    ],
     ['tensorrt-llm', 'LLM arguments and AutoDeploy YAML that come nearest to the plan'],
     ['json', 'the plan document'],
   ] as const) {

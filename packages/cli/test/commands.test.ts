@@ -390,6 +390,17 @@ describe('export to other engines', () => {
   });
 });
 
+describe('export sglang', () => {
+  it('prints variables and flags of one launch, and what they cannot express', async () => {
+    const ran = await arfuse(['export', 'sglang', planFile()]);
+    expect(ran.code, ran.err).toBe(0);
+    for (const line of ran.out.trimEnd().split('\n')) expect(line).toMatch(/^(SGLANG_\w+=|--)/);
+    expect(ran.err).toMatch(/^valid for SGLang 0\.5\.23/m);
+    const document = await json(['export', 'sglang', planFile()]);
+    expect(document).toMatchObject({ target: 'sglang', engineVersion: '0.5.23' });
+  });
+});
+
 describe('engine', () => {
   const VLLM = ['--target', `${TARGET},buckets=1:8:64`, '--engine', 'vllm@0.33'];
 

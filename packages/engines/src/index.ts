@@ -9,6 +9,11 @@ export { exportJson, type JsonExport } from './json/export.ts';
 export { ENGINE_IDS, openEngine } from './open-engine.ts';
 export type { ExportedFile, ExportTarget, PlanExport } from './plan-export.ts';
 export {
+  exportSglang,
+  type SglangExport,
+  type SglangExportOptions,
+} from './sglang/export.ts';
+export {
   exportTensorRtLlm,
   type TensorRtLlmConfig,
   type TensorRtLlmExport,

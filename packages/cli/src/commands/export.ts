@@ -1,5 +1,6 @@
 import {
   exportJson,
+  exportSglang,
   exportTensorRtLlm,
   exportTimes,
   exportVllm,
@@ -22,6 +23,7 @@ export interface ExportVllmOptions extends PlanOptions {
 
 /** Targets besides vLLM. */
 const EXPORTS = {
+  sglang: exportSglang,
   'tensorrt-llm': exportTensorRtLlm,
   json: exportJson,
 } satisfies Record<string, (plan: Plan) => PlanExport>;
