@@ -39,7 +39,7 @@ const folder = join(repositoryRoot, '.cache/bench');
 mkdirSync(folder, { recursive: true });
 
 console.error('warm phases …');
-const llama = await warm(text, quick ? 5 : 30, quick ? 10 : 60);
+const llama = await warm(text, quick ? 5 : 60, quick ? 10 : 100);
 
 console.error('cold command …');
 const runs = quick ? 3 : 15;

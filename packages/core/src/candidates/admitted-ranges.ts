@@ -28,7 +28,17 @@ const sameReasons = (a: readonly string[], b: readonly string[] | null): boolean
  * middle is not looked for.
  */
 function split(run: LaunchRun, first: number, last: number, ask: Ask, out: Piece[]): void {
+  // A bisection asks about the same ends again and again.
+  const known = new Map<number, readonly string[] | null>();
   const answer = (low: number, high: number): readonly string[] | null => {
+    const key = low * run.count + high;
+    const before = known.get(key);
+    if (before !== undefined) return before;
+    const found = askRange(low, high);
+    known.set(key, found);
+    return found;
+  };
+  const askRange = (low: number, high: number): readonly string[] | null => {
     const [from, to] = [run.at(low), run.at(high)];
     const given = ask(
       { min: rowsOf(from.span, from.tokens), max: rowsOf(to.span, to.tokens) },

@@ -1,6 +1,7 @@
 import {
   canonicalJson,
   type Evidence,
+  type EvidenceKind,
   itemsize,
   type LaunchMode,
   type ThresholdTable,
@@ -76,6 +77,20 @@ function listKey(list: KernelList): string {
   return key;
 }
 
+const bitsOf = new WeakMap<readonly EvidenceKind[], number>();
+
+/** A set of kinds as a number. */
+function kindBits(kinds: readonly EvidenceKind[]): number {
+  let bits = bitsOf.get(kinds);
+  if (bits === undefined) {
+    bits = 0;
+    for (let i = 0; i < TABLE_EVIDENCE.length; i += 1)
+      if (kinds.includes(TABLE_EVIDENCE[i]!)) bits += 2 ** i;
+    bitsOf.set(kinds, bits);
+  }
+  return bits;
+}
+
 /** Answers that are kept at most; one class of a plan asks about a thousand times. */
 const MAX_ANSWERS = 100_000;
 
@@ -132,10 +147,9 @@ class TableEvidence implements EvidenceSource {
       perList = new Map();
       answers.set(key, perList);
     }
-    let point = tokens * 2 ** TABLE_EVIDENCE.length;
-    for (let i = 0; i < TABLE_EVIDENCE.length; i += 1)
-      if (kinds.includes(TABLE_EVIDENCE[i]!)) point += 2 ** i;
-    if (perList.has(point)) return perList.get(point);
+    const point = tokens * 2 ** TABLE_EVIDENCE.length + kindBits(kinds);
+    const answered = perList.get(point);
+    if (answered !== undefined || perList.has(point)) return answered;
     if (this.#count >= MAX_ANSWERS) {
       this.#known.clear();
       this.#scopes = new WeakMap();

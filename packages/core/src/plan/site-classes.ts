@@ -44,7 +44,10 @@ const MEMBER_NAMES = Object.keys(STAGE_MEMBERS) as readonly MemberOf<Stage>[];
 function stageKey(stage: Stage): string {
   const members: Partial<Record<MemberOf<Stage>, unknown>> = stage;
   let key = '';
-  for (const member of MEMBER_NAMES) key += `${String(members[member])} `;
+  for (const member of MEMBER_NAMES) {
+    const value = members[member];
+    if (value !== undefined) key += `${member}=${String(value)} `;
+  }
   return key;
 }
 

@@ -89,6 +89,8 @@ export class GraphBuilder {
   readonly #subgraphs = new Map<string, Graph>();
   /** By value. */
   readonly #views: View[] = [];
+  /** By value: the calls that read it, each once. */
+  readonly #users: NodeId[][] = [];
   #clock = 0;
   #outputs: readonly Arg[] = [];
 
@@ -130,7 +132,7 @@ export class GraphBuilder {
   node(spec: NodeSpec): NodeId {
     claim(this.#nodeNames, spec.name, 'Every call of a graph has a name of its own', spec.place);
     const id = this.#nodes.length;
-    const read = (value: ValueId): ValueId => this.read(value);
+    const read = (value: ValueId): ValueId => this.#use(value, id);
     const args = spec.args.map((arg) => mapValues(arg, read));
     const kwargs = mapKwargs(spec.kwargs ?? {}, read);
     const info = this.#registry.get(spec.op);
@@ -308,7 +310,7 @@ export class GraphBuilder {
       ...(pending.spec.wrapper ? { wrapper: pending.spec.wrapper } : {}),
       provenance: pending.spec.provenance ?? {},
     }));
-    return new Graph({
+    const parts = {
       meta: { ...this.#meta, ...meta },
       symbols: this.#symbols,
       equalities: this.#equalities,
@@ -318,7 +320,16 @@ export class GraphBuilder {
       outputs: this.#outputs,
       inputWrites,
       subgraphs: this.#subgraphs,
-    });
+    };
+    return new Graph(parts, this.#users);
+  }
+
+  /** The state of a value that a call reads. */
+  #use(value: ValueId, by: NodeId): ValueId {
+    const state = this.read(value);
+    const users = this.#users[state]!;
+    if (users.at(-1) !== by) users.push(by);
+    return state;
   }
 
   #pending(node: NodeId): PendingNode {
@@ -367,6 +378,7 @@ export class GraphBuilder {
     claim(this.#names, name, 'Every value of a graph has one definition', place);
     const id = this.#values.length;
     this.#values.push({ id, name, type, node, source });
+    this.#users.push([]);
     const storage =
       aliasOf === undefined ? { lastWrite: undefined } : this.#views[aliasOf]!.storage;
     this.#views.push(view ?? { storage, name, latest: id, clock: this.#clock });

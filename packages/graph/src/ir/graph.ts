@@ -20,8 +20,8 @@ export interface GraphParts {
 }
 
 /**
- * An immutable program of one rank. Use lists and op index are computed once, on first use. Rewriting makes a
- * new graph that shares nodes and values with the old one.
+ * An immutable program of one rank. Use lists come from the builder, or are computed once, on first use, like the
+ * op index. Rewriting makes a new graph that shares nodes and values with the old one.
  */
 export class Graph implements GraphParts {
   readonly meta: GraphMeta;
@@ -35,12 +35,14 @@ export class Graph implements GraphParts {
   readonly subgraphs: ReadonlyMap<string, Graph>;
 
   #positions: Map<NodeId, number> | undefined;
-  #users: (readonly NodeId[] | undefined)[] | undefined;
+  #users: readonly (readonly NodeId[] | undefined)[] | undefined;
   #outputUses: Set<ValueId> | undefined;
   #byBase: Map<string, Node[]> | undefined;
   #byName: Map<string, Node> | undefined;
 
-  constructor(parts: GraphParts) {
+  /** @param users by value, when the maker knows them: the nodes that read it, in program order, each once */
+  constructor(parts: GraphParts, users?: readonly (readonly NodeId[])[]) {
+    this.#users = users;
     this.meta = parts.meta;
     this.symbols = parts.symbols;
     this.equalities = parts.equalities;

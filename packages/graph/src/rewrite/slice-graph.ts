@@ -21,12 +21,15 @@ export function sliceGraph(
 ): GraphSlice {
   const chosen = new Set(nodes);
   const wanted = new Set(outputs);
-  const kept = graph.nodes
-    .filter((node) => chosen.has(node.id))
-    .map((node) => ({
-      ...node,
-      outputs: node.outputs.filter((output) => !isUnusedAlias(graph, output, chosen, wanted)),
-    }));
+  const kept = [...chosen]
+    .sort((a, b) => graph.position(a) - graph.position(b))
+    .map((id) => {
+      const node = graph.node(id);
+      return {
+        ...node,
+        outputs: node.outputs.filter((output) => !isUnusedAlias(graph, output, chosen, wanted)),
+      };
+    });
   const ids = new Map<ValueId, ValueId>();
   const values: Value[] = [];
   const inputs: ValueId[] = [];

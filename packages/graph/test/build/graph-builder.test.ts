@@ -34,6 +34,22 @@ describe('definitions', () => {
   });
 });
 
+describe('use lists', () => {
+  it('name each reader once, by the state that it reads, as a graph without them finds them', () => {
+    const p = new Program();
+    const x = p.input('x');
+    p.node('aten.mul.Tensor', [x, x]);
+    p.node('aten.add_.Tensor', [x, 1]);
+    p.node('aten.neg.default', [x]);
+    const graph = p.finish(x);
+    const again = graph.with({});
+    for (const { id } of graph.values) expect(graph.users(id)).toEqual(again.users(id));
+    expect(graph.users(x)).toEqual([0, 1]);
+    const state = graph.written(graph.nodes[1]!, 0)!;
+    expect(graph.users(state.id)).toEqual([2]);
+  });
+});
+
 describe('items', () => {
   it('are defined once, and in the order in which they are taken', () => {
     const p = new Program();

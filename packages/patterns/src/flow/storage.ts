@@ -17,20 +17,19 @@ export class Storage {
   }
 
   #findWriters(): Map<ValueId, NodeId[]> {
-    const writers = new Map<ValueId, NodeId[]>();
-    for (const node of this.#graph.nodes) {
+    const writers = new Map<ValueId, Set<NodeId>>();
+    for (const { source, node: id } of this.#graph.values) {
+      if (source.kind !== 'write' || id === null || !this.#graph.hasNode(id)) continue;
       // A functionalised call leaves its arguments as they are.
-      if (node.wrapper) continue;
-      for (const id of node.outputs) {
-        const { source } = this.#graph.value(id);
-        if (source.kind !== 'write') continue;
-        const root = this.#root(source.of);
-        const list = writers.get(root);
-        if (!list) writers.set(root, [node.id]);
-        else if (list.at(-1) !== node.id) list.push(node.id);
-      }
+      if (this.#graph.node(id).wrapper) continue;
+      const root = this.#root(source.of);
+      const nodes = writers.get(root);
+      if (nodes) nodes.add(id);
+      else writers.set(root, new Set([id]));
     }
-    return writers;
+    const ordered = (nodes: Iterable<NodeId>): NodeId[] =>
+      [...nodes].sort((a, b) => this.#graph.position(a) - this.#graph.position(b));
+    return new Map([...writers].map(([root, nodes]) => [root, ordered(nodes)]));
   }
 
   /** The first value of a storage: behind views and in-place states. */

@@ -91,6 +91,10 @@ describe.skipIf(noFixtures)(title('vLLM captures'), () => {
       graph.nodes.filter((node) => node.op.startsWith('vllm.flashinfer_trtllm_fused')),
     );
     expect(fused).toHaveLength(expected[path]!.fused_ops);
+    for (const { graph } of programs) {
+      const again = graph.with({});
+      for (const { id } of graph.values) expect(graph.users(id)).toEqual(again.users(id));
+    }
   });
 
   it('inlines the pieces of a compile cache, so that the residual is one value', () => {
