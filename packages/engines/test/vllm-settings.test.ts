@@ -21,7 +21,16 @@ describe('openEngine', () => {
     expect(openEngine('vllm@0.32').release).toBe('0.32.0');
   });
 
-  it.each(['vllm@0.30', 'vllm@0.3', 'vllm', 'sglang@0.4', 'trt@1'])('refuses %s by name', (id) => {
+  it.each([
+    'vllm@0.30',
+    'vllm@0.3',
+    'vllm@0.33.1',
+    'vllm',
+    'sglang@0.4',
+    'sglang@0.5.23.post1',
+    'trt@1',
+    'constructor',
+  ])('refuses %s by name', (id) => {
     expect(() => openEngine(id)).toThrow(UnsupportedError);
     expect(() => openEngine(id)).toThrow(
       `the dispatch of "${id}" is not known; known are ${ENGINE_IDS.join(', ')}.`,

@@ -2,19 +2,29 @@ import { KiB, type LimitFacts, limitsTable, MiB } from './build.ts';
 
 const FILE = 'vllm 0.33.0: vllm/distributed/device_communicators/all_reduce_utils.py';
 
+const CUSTOM_ALONE =
+  'vllm 0.33.0: vllm/distributed/device_communicators/custom_all_reduce.py:138, 237-251';
+
 type Sizes = Readonly<Record<number, number>>;
 
-/** Effective bound min(row, 8 MiB), exclusive; the source applies it only where its symmetric memory works. */
+const CUSTOM_MAX = 8 * MiB;
+
+/** Exclusive. The rows by group size bound it only where vLLM's symmetric memory works, which needs multicast. */
 function custom(capability: number, lines: string, bytesBySize: Sizes): LimitFacts[] {
-  return Object.entries(bytesBySize).map(([size, bytes]) => ({
-    capability,
-    groupSize: Number(size),
-    patterns: ['all_reduce'],
-    kernels: ['vllm/custom-all-reduce'],
-    max: Math.min(bytes, 8 * MiB),
-    maxInclusive: false,
-    citation: `${FILE}:${lines}`,
-  }));
+  return Object.entries(bytesBySize).flatMap(([size, bytes]) =>
+    [true, false].map(
+      (multicast): LimitFacts => ({
+        capability,
+        groupSize: Number(size),
+        patterns: ['all_reduce'],
+        kernels: ['vllm/custom-all-reduce'],
+        max: multicast ? Math.min(bytes, CUSTOM_MAX) : CUSTOM_MAX,
+        maxInclusive: false,
+        multicast,
+        citation: multicast ? `${FILE}:${lines}` : CUSTOM_ALONE,
+      }),
+    ),
+  );
 }
 
 function symmetric(capability: number, lines: string, mibBySize: Sizes): LimitFacts[] {
