@@ -4,6 +4,7 @@ export * from './dtype.ts';
 export * from './engine.ts';
 export * from './errors/arfuse-error.ts';
 export * from './errors/errors.ts';
+export * from './errors/group-errors.ts';
 export * from './kernel.ts';
 export * from './library-version.ts';
 export * from './numerics.ts';

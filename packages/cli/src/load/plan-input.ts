@@ -1,7 +1,7 @@
 import { type Plan, type Target, UsageError } from '@arfuse/contract';
 import { formatTarget, type Graph, plan as makePlan, parsePlan, parseTarget } from '@arfuse/core';
 import type { Console } from '../system/console.ts';
-import { bundledBackends } from './backends.ts';
+import { configuredBackends } from './backends.ts';
 import { loadConfig } from './config.ts';
 import { type EngineOptions, engineSettings } from './engine-options.ts';
 import { type GraphOptions, loadGraph } from './load-graph.ts';
@@ -49,7 +49,7 @@ export async function planGraph(
   const plan = await console.progress('planning', () =>
     makePlan(graph, {
       target,
-      use: [...bundledBackends(), ...(config.use ?? [])],
+      use: configuredBackends(config),
       ...(config.tables ? { tables: config.tables } : {}),
       ...(config.policy ? { policy: config.policy } : {}),
       ...(options.engine === undefined ? {} : { engine: options.engine }),

@@ -44,7 +44,7 @@ function tablesText(plan: Plan): string {
 /** The plan as a person reads it first: counts, one table of classes and segments, what is plain and why. */
 export function printPlanText(plan: Plan, console: Console): void {
   const { color } = console;
-  const { nodes, allReduces, sites, merged, plain, alreadyFused } = plan.summary;
+  const { nodes, allReduces, sites, merged, plain, alreadyFused, engineFused } = plan.summary;
   const head = (name: string, text: string): void => {
     const [first = '', ...rest] = paragraph(text, name.padEnd(9)).split('\n');
     console.line([color.bold(name) + first.slice(name.length), ...rest].join('\n'));
@@ -55,6 +55,11 @@ export function printPlanText(plan: Plan, console: Console): void {
     `${plural(nodes, 'node')}, ${plural(allReduces, 'all-reduce')}: ${plural(sites, 'site')} ` +
       `(${merged} merged), ${plain} plain, ${alreadyFused} already fused`,
   );
+  if (plan.engine)
+    head(
+      'engine',
+      `${plan.engine.id} fuses ${engineFused ?? 0} of ${plural(sites, 'site')} itself`,
+    );
   head('tables', tablesText(plan));
   head('hash', plan.hash);
   const rows = [

@@ -83,6 +83,23 @@ function explainDecision(
   ];
 }
 
+/** What the engine that the plan was made for does with a class by itself. */
+function explainToday({ engine }: Plan, id: string, sites: readonly string[]): string[] {
+  const today = engine?.today.find((entry) => entry.class === id);
+  if (!engine || !today) return [];
+  const lines = [`  ${engine.id} by itself`];
+  const match = engine.sites.find(({ site }) => sites.includes(site));
+  if (match) {
+    const pattern = match.pattern === null ? 'no pattern takes it' : `pattern ${match.pattern}`;
+    lines.push(...wrap([pattern, ...match.reasons].join('. '), '    ', 8));
+  }
+  for (const { tokens, mode, steps, rule } of today.segments) {
+    const kernels = steps.map(({ kernel }) => kernel).join(' + ');
+    lines.push(...wrap(`${kernels}: ${rule}`, `    ${formatRange(tokens)} (${mode}): `, 8));
+  }
+  return lines;
+}
+
 function explainClass(plan: Plan, site: SiteClass, sites: readonly string[]): string[] {
   const decision = plan.decisions.find((entry) => entry.class === site.id);
   const group = plan.groups[site.group];
@@ -100,6 +117,7 @@ function explainClass(plan: Plan, site: SiteClass, sites: readonly string[]): st
     ...(fused.length > 0
       ? wrap(fused.join(' '), '  already fused, so this is what arfuse would run: ', 4)
       : []),
+    ...explainToday(plan, site.id, sites),
     ...(decision ? explainDecision(decision.segments, decision.candidates) : []),
   ];
 }
@@ -117,6 +135,7 @@ function explainPlain(plan: Plan): string[] {
         '',
         2,
       ),
+      ...explainToday(plan, entry.id, []),
       ...explainDecision(entry.segments, entry.candidates),
     );
   }

@@ -193,6 +193,10 @@ describe('a plan for an engine', () => {
   });
 
   it('is explained', () => {
-    expect(explain(planned(), { site: 's0' })).toContain('vllm/norm');
+    const text = explain(planned(), { site: 's0' });
+    expect(text).toContain('vllm/norm');
+    expect(text).toMatch(
+      / {2}vllm@0\.33 by itself\n {4}pattern \w+\n {4}1–64 \(graph\): @arfuse\/flashinfer\/one-shot: fused/,
+    );
   });
 });

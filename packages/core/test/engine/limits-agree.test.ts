@@ -20,7 +20,7 @@ function rowsOf(name: string): readonly LimitRow[] {
 }
 
 const fused: SiteClass = planOf([{ chain: 'ar_add_rms', hidden: HIDDEN }]).classes[0]!;
-const plain: SiteClass = {
+const plain: EngineQuestion['site'] = {
   ...fused,
   pattern: 'all_reduce',
   stages: [{ kind: 'all_reduce' }],
