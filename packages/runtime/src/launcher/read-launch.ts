@@ -133,7 +133,7 @@ function portOf(env: Environment, family: Family): { port: number; portFrom: str
  * (by default `MASTER_PORT` + 17; under mpirun and srun without either, a port derived from the run's name).
  *
  * @param env - default: `process.env`
- * @throws {@link @arfuse/contract#LaunchError} that names the variable which is missing, malformed or contradicted
+ * @throws LaunchError that names the variable which is missing, malformed or contradicted
  */
 export function readLaunch(env: Environment = process.env): Launch {
   const family = familyOf(env);
@@ -151,5 +151,13 @@ export function readLaunch(env: Environment = process.env): Launch {
   const launch = { rank, size, localRank, launcher: family.launcher };
   if (size === 1) return launch;
   const master: MasterAddress = { ...hostOf(env, family), ...portOf(env, family) };
+  if (master.port === 0 && rank > 0) {
+    throw contradiction(
+      ['ARFUSE_PORT', 0],
+      [family.rank, rank],
+      'only rank 0 can take any free port',
+      'Give the other ranks the port that rank 0 reports to onListening.',
+    );
+  }
   return { ...launch, master };
 }

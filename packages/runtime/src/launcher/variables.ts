@@ -11,7 +11,7 @@ export function textOf(env: Environment, name: string): string | undefined {
 
 /**
  * A variable that holds an integer of a range; undefined when it is missing.
- * @throws {@link LaunchError}
+ * @throws LaunchError
  */
 export function integerOf(
   env: Environment,

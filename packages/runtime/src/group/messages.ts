@@ -1,0 +1,159 @@
+import type { ArfuseError } from '@arfuse/contract';
+import { decodeFault, encodeFault, type Fault, MAX_FAULT_BYTES } from '../wire/fault.ts';
+import { refusedBytes } from '../wire/frame.ts';
+
+/** Operations of a group. Numbers are part of the protocol. */
+export const OPERATION = { exchange: 1, barrier: 2, agree: 3 } as const;
+
+/** One kind of operation. */
+export type OperationKind = (typeof OPERATION)[keyof typeof OPERATION];
+
+/** What an operation is called in errors. */
+export function nameOfOperation(kind: number): string {
+  return (
+    Object.entries(OPERATION).find(([, number]) => number === kind)?.[0] ?? `operation ${kind}`
+  );
+}
+
+/** One rank's part of an operation. */
+export interface Contribution {
+  /** Counts the operations of a group, from 0. */
+  readonly operation: number;
+  readonly kind: number;
+  readonly timeoutMs: number;
+  readonly data: Uint8Array;
+}
+
+const CONTRIBUTION_HEADER = 9;
+
+/** Most bytes that the coordinator takes from a member. */
+export function contributionLimit(maxMessageBytes: number): number {
+  return Math.max(CONTRIBUTION_HEADER + maxMessageBytes, MAX_FAULT_BYTES);
+}
+
+/** Most bytes that a member takes from the coordinator. */
+export function gatheredLimit(maxMessageBytes: number, size: number): number {
+  return Math.min(Math.max(8 + size * (5 + maxMessageBytes), 2 * MAX_FAULT_BYTES), 2 ** 32 - 1);
+}
+
+/** Writes a contribution; the data are copied. */
+export function encodeContribution({ operation, kind, timeoutMs, data }: Contribution): Buffer {
+  const bytes = Buffer.allocUnsafe(CONTRIBUTION_HEADER + data.length);
+  bytes.writeUInt32BE(operation, 0);
+  bytes[4] = kind;
+  bytes.writeUInt32BE(timeoutMs, 5);
+  bytes.set(data, CONTRIBUTION_HEADER);
+  return bytes;
+}
+
+/** Reads a contribution. @throws ProtocolError */
+export function decodeContribution(payload: Uint8Array, peer: string): Contribution {
+  const bytes = viewOf(payload);
+  if (bytes.length < CONTRIBUTION_HEADER) throw tooShort(peer, 'contribution', bytes.length);
+  return {
+    operation: bytes.readUInt32BE(0),
+    kind: bytes[4]!,
+    timeoutMs: bytes.readUInt32BE(5),
+    data: bytes.subarray(CONTRIBUTION_HEADER),
+  };
+}
+
+/** What one rank gave to an operation. */
+export type Part = Pick<Contribution, 'kind' | 'data'>;
+
+/** Writes what all ranks gave to an operation. */
+export function encodeGathered(operation: number, parts: readonly Part[]): Buffer {
+  const head = Buffer.allocUnsafe(8 + parts.length * 5);
+  head.writeUInt32BE(operation, 0);
+  head.writeUInt32BE(parts.length, 4);
+  for (const [rank, { kind, data }] of parts.entries()) {
+    head[8 + rank * 5] = kind;
+    head.writeUInt32BE(data.length, 9 + rank * 5);
+  }
+  return Buffer.concat([head, ...parts.map(({ data }) => data)]);
+}
+
+/** Reads what all ranks gave; the data are copies. @throws ProtocolError */
+export function decodeGathered(
+  payload: Uint8Array,
+  size: number,
+  peer: string,
+): { operation: number; parts: Part[] } {
+  const bytes = viewOf(payload);
+  const headLength = 8 + size * 5;
+  if (bytes.length < headLength) throw tooShort(peer, 'gathered', bytes.length);
+  const count = bytes.readUInt32BE(4);
+  if (count !== size) {
+    throw refusedBytes(peer, `what ${count} ranks gave`, `what ${size} ranks gave`, SAME_RELEASE);
+  }
+  const parts: Part[] = [];
+  let at = headLength;
+  for (let rank = 0; rank < size; rank += 1) {
+    const end = at + bytes.readUInt32BE(9 + rank * 5);
+    if (end > bytes.length) throw tooShort(peer, 'gathered', bytes.length);
+    parts.push({ kind: bytes[8 + rank * 5]!, data: new Uint8Array(bytes.subarray(at, end)) });
+    at = end;
+  }
+  return { operation: bytes.readUInt32BE(0), parts };
+}
+
+/** Writes a number (of an operation or a rank) with the fault that belongs to it. */
+export function encodeNumbered(number: number, fault?: Fault): Buffer {
+  const head = Buffer.alloc(4);
+  head.writeUInt32BE(number, 0);
+  return fault ? Buffer.concat([head, encodeFault(fault)]) : head;
+}
+
+/** Reads a number and the fault that belongs to it. @throws ProtocolError */
+export function decodeNumbered(
+  payload: Uint8Array,
+  peer: string,
+): { number: number; fault: Fault } {
+  if (payload.length < 4) throw tooShort(peer, 'number', payload.length);
+  return {
+    number: viewOf(payload).readUInt32BE(0),
+    fault: decodedFault(payload.subarray(4), peer),
+  };
+}
+
+/** Reads a rank. @throws ProtocolError */
+export function decodeRank(payload: Uint8Array, size: number, peer: string): number {
+  if (payload.length < 4) throw tooShort(peer, 'rank', payload.length);
+  const rank = viewOf(payload).readUInt32BE(0);
+  if (rank < size) return rank;
+  throw refusedBytes(peer, `rank ${rank}`, `a rank below ${size}`, SAME_RELEASE);
+}
+
+/** Writes a list of ranks. */
+export function encodeRanks(ranks: readonly number[]): Buffer {
+  const bytes = Buffer.allocUnsafe(4 * ranks.length);
+  for (const [index, rank] of ranks.entries()) bytes.writeUInt32BE(rank, 4 * index);
+  return bytes;
+}
+
+/** Reads a list of ranks. */
+export function decodeRanks(payload: Uint8Array): number[] {
+  const bytes = viewOf(payload);
+  return Array.from({ length: Math.floor(bytes.length / 4) }, (_, index) =>
+    bytes.readUInt32BE(4 * index),
+  );
+}
+
+/** Reads a fault. @throws ProtocolError when it is none */
+export function decodedFault(payload: Uint8Array, peer: string): Fault {
+  const fault = decodeFault(payload);
+  if (fault) return fault;
+  throw refusedBytes(peer, 'an error that cannot be read', 'an error of the group', SAME_RELEASE);
+}
+
+const SAME_RELEASE = 'Install the same release of @arfuse/runtime for all ranks.';
+
+function tooShort(peer: string, what: string, length: number): ArfuseError {
+  return refusedBytes(peer, `a ${what} of ${length} bytes`, 'a whole one', SAME_RELEASE);
+}
+
+function viewOf(bytes: Uint8Array): Buffer {
+  return Buffer.isBuffer(bytes)
+    ? bytes
+    : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
