@@ -129,6 +129,17 @@ export type OnDevice<T> = T extends NodeJS.TypedArray
     ? { readonly [K in keyof T]: OnDevice<T[K]> }
     : T;
 
+/** A point of a stream with the device's own time of it. */
+export interface NativeEvent {
+  /** Milliseconds from an earlier event to this one; both must have been passed. */
+  elapsed(from: NativeEvent): number;
+}
+
+/** A captured sequence of launches. */
+export interface NativeGraph {
+  close(): void;
+}
+
 /** Copies and launches in order. Everything but `sync` only enqueues; nothing blocks Node's thread. */
 export interface NativeStream {
   /** The host array must stay as it is until `sync`. */
@@ -136,7 +147,16 @@ export interface NativeStream {
   /** The host array holds the bytes after `sync`. */
   read(from: NativePlace, host: NodeJS.TypedArray): void;
   fill(to: NativePlace, byte: number, count: number): void;
+  /** Bytes from one place to another of the same device. */
+  copy(to: NativePlace, from: NativePlace, count: number): void;
   norm(launch: OnDevice<NativeNormLaunch>): void;
+  record(event: NativeEvent): void;
+  /** What is enqueued from here on is kept and does not run. */
+  beginCapture(): void;
+  /** The sequence since `beginCapture`. */
+  endCapture(): NativeGraph;
+  /** Enqueues a captured sequence. */
+  launch(graph: NativeGraph): void;
   /** Settles when everything before it has run; rejects with the CUDA error's name as `code`. */
   sync(): Promise<void>;
 }
@@ -152,5 +172,6 @@ export interface NativeBinding {
   /** Loads every kernel onto a device: a first launch would block behind a kernel that spins. */
   loadKernels?(device: number): void;
   readonly DeviceMemory?: new (device: number, bytes: number) => NativeDeviceMemory;
+  readonly Event?: new (device: number) => NativeEvent;
   readonly Stream?: new (device: number) => NativeStream;
 }

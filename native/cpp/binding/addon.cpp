@@ -6,6 +6,9 @@
 #include "../kernels/norm.hpp"
 #include "cuda_call.hpp"
 #include "device_memory.hpp"
+#include "event.hpp"
+#include "graph.hpp"
+#include "instance_data.hpp"
 #include "stream.hpp"
 #endif
 
@@ -60,7 +63,11 @@ Napi::Object initialise(Napi::Env env, Napi::Object exports) {
   exports.Set("devices", Napi::Function::New(env, devices, "devices"));
   exports.Set("loadKernels", Napi::Function::New(env, load_kernels, "loadKernels"));
   exports.Set("DeviceMemory", arfuse::binding::DeviceMemory::define(env));
+  exports.Set("Event", arfuse::binding::EventObject::define(env));
   exports.Set("Stream", arfuse::binding::StreamObject::define(env));
+  auto* data = new arfuse::binding::InstanceData();
+  data->graph = Napi::Persistent(arfuse::binding::GraphObject::define(env));
+  env.SetInstanceData(data);
 #else
   exports.Set("cudaArchitectures", env.Null());
 #endif

@@ -2,6 +2,7 @@
 
 #include "arguments.hpp"
 #include "cuda_call.hpp"
+#include "wrapped.hpp"
 
 namespace arfuse::binding {
 namespace {
@@ -22,6 +23,7 @@ Napi::Function DeviceMemory::define(Napi::Env env) {
 
 DeviceMemory::DeviceMemory(const Napi::CallbackInfo& info) : Napi::ObjectWrap<DeviceMemory>(info) {
   if (!info[0].IsNumber() || !info[1].IsNumber()) refuse(info.Env(), "DeviceMemory", "a device and a byte count");
+  info.This().As<Napi::Object>().TypeTag(&kTag);
   const int device = info[0].As<Napi::Number>().Int32Value();
   const double bytes = info[1].As<Napi::Number>().DoubleValue();
   if (!(bytes >= 1 && bytes <= 9007199254740991.0)) refuse(info.Env(), "bytes", "a number of 1 or more");
@@ -47,9 +49,8 @@ void DeviceMemory::close(const Napi::CallbackInfo&) { allocation_.reset(); }
 
 void* device_pointer(Napi::Value value, const std::string& name, std::size_t bytes) {
   const Napi::Object place = object_of(value, name);
-  const Napi::Object memory = object_of(place.Get("memory"), name + ".memory");
   const double offset = number_of(place, "offset");
-  const DeviceAllocation& allocation = DeviceMemory::Unwrap(memory)->allocation(value.Env());
+  const DeviceAllocation& allocation = wrapped<DeviceMemory>(place.Get("memory"), name + ".memory").allocation(value.Env());
   if (!(offset >= 0) || offset + static_cast<double>(bytes) > static_cast<double>(allocation.bytes()))
     refuse(value.Env(), name,
            std::to_string(bytes) + " bytes behind offset " + std::to_string(static_cast<long long>(offset)) + " of " +

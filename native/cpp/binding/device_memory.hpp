@@ -11,6 +11,9 @@ namespace arfuse::binding {
 /** `new DeviceMemory(device, bytes)`: memory that lives until `close()`, or until nothing refers to it. */
 class DeviceMemory : public Napi::ObjectWrap<DeviceMemory> {
  public:
+  static constexpr napi_type_tag kTag = {0x51c80f3ad2764be9, 0xb7e3902f6a14d85c};
+  static constexpr const char* kName = "DeviceMemory";
+
   static Napi::Function define(Napi::Env env);
 
   explicit DeviceMemory(const Napi::CallbackInfo& info);

@@ -4,7 +4,11 @@
 #include "arguments.hpp"
 #include "cuda_call.hpp"
 #include "device_memory.hpp"
+#include "event.hpp"
+#include "graph.hpp"
+#include "instance_data.hpp"
 #include "norm_arguments.hpp"
+#include "wrapped.hpp"
 
 namespace arfuse::binding {
 namespace {
@@ -59,13 +63,19 @@ Napi::Function StreamObject::define(Napi::Env env) {
                          InstanceMethod<&StreamObject::write>("write"),
                          InstanceMethod<&StreamObject::read>("read"),
                          InstanceMethod<&StreamObject::fill>("fill"),
+                         InstanceMethod<&StreamObject::copy>("copy"),
                          InstanceMethod<&StreamObject::norm>("norm"),
+                         InstanceMethod<&StreamObject::record>("record"),
+                         InstanceMethod<&StreamObject::begin_capture>("beginCapture"),
+                         InstanceMethod<&StreamObject::end_capture>("endCapture"),
+                         InstanceMethod<&StreamObject::launch>("launch"),
                          InstanceMethod<&StreamObject::sync>("sync"),
                      });
 }
 
 StreamObject::StreamObject(const Napi::CallbackInfo& info) : Napi::ObjectWrap<StreamObject>(info) {
   if (!info[0].IsNumber()) refuse(info.Env(), "Stream", "a device");
+  info.This().As<Napi::Object>().TypeTag(&kTag);
   const int device = info[0].As<Napi::Number>().Int32Value();
   cuda_call(info.Env(), [&] { stream_ = std::make_shared<Stream>(device); });
 }
@@ -98,6 +108,16 @@ void StreamObject::fill(const Napi::CallbackInfo& info) {
   });
 }
 
+/** `copy(to, from, count)` within a device. */
+void StreamObject::copy(const Napi::CallbackInfo& info) {
+  if (!info[2].IsNumber()) refuse(info.Env(), "count", "a number of bytes");
+  const auto count = static_cast<std::size_t>(info[2].As<Napi::Number>().Int64Value());
+  void* to = device_pointer(info[0], "to", count);
+  const void* from = device_pointer(info[1], "from", count);
+  cuda_call(info.Env(),
+            [&] { check(cudaMemcpyAsync(to, from, count, cudaMemcpyDeviceToDevice, stream_->get()), "cudaMemcpyAsync"); });
+}
+
 /** `norm(launch)`: as `arithmetic.norm`, with `{ memory, offset }` in place of typed arrays. */
 void StreamObject::norm(const Napi::CallbackInfo& info) {
   const Napi::Object given = object_of(info[0], "norm");
@@ -107,6 +127,38 @@ void StreamObject::norm(const Napi::CallbackInfo& info) {
     const DeviceGuard guard(stream_->device());
     check(launch_norm(params, dtype, stream_->get()), "norm");
   });
+}
+
+/** `record(event)`: the event keeps when the device comes to this point. */
+void StreamObject::record(const Napi::CallbackInfo& info) {
+  const Event& event = wrapped<EventObject>(info[0], "event").event();
+  cuda_call(info.Env(), [&] { check(cudaEventRecord(event.get(), stream_->get()), "cudaEventRecord"); });
+}
+
+/** `beginCapture()`: what is enqueued from here on is kept and does not run. */
+void StreamObject::begin_capture(const Napi::CallbackInfo& info) {
+  cuda_call(info.Env(), [&] {
+    check(cudaStreamBeginCapture(stream_->get(), cudaStreamCaptureModeThreadLocal), "cudaStreamBeginCapture");
+  });
+}
+
+/** `endCapture()`: the sequence since `beginCapture()` as a `Graph`. */
+Napi::Value StreamObject::end_capture(const Napi::CallbackInfo& info) {
+  std::unique_ptr<Graph> graph;
+  cuda_call(info.Env(), [&] {
+    cudaGraph_t captured = nullptr;
+    check(cudaStreamEndCapture(stream_->get(), &captured), "cudaStreamEndCapture");
+    graph = std::make_unique<Graph>(stream_->device(), captured);
+  });
+  const Napi::Object made = instance_data(info.Env()).graph.New({});
+  GraphObject::Unwrap(made)->take(std::move(graph));
+  return made;
+}
+
+/** `launch(graph)`. */
+void StreamObject::launch(const Napi::CallbackInfo& info) {
+  const Graph& graph = wrapped<GraphObject>(info[0], "graph").graph(info.Env());
+  cuda_call(info.Env(), [&] { check(cudaGraphLaunch(graph.get(), stream_->get()), "cudaGraphLaunch"); });
 }
 
 Napi::Value StreamObject::sync(const Napi::CallbackInfo& info) {

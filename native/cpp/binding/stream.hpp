@@ -14,7 +14,12 @@ namespace arfuse::binding {
  */
 class StreamObject : public Napi::ObjectWrap<StreamObject> {
  public:
+  static constexpr napi_type_tag kTag = {0x93ae6c0b1f58d742, 0xc4270d8e95b1fa36};
+  static constexpr const char* kName = "Stream";
+
   static Napi::Function define(Napi::Env env);
+
+  const Stream& stream() const { return *stream_; }
 
   explicit StreamObject(const Napi::CallbackInfo& info);
 
@@ -22,7 +27,12 @@ class StreamObject : public Napi::ObjectWrap<StreamObject> {
   void write(const Napi::CallbackInfo& info);
   void read(const Napi::CallbackInfo& info);
   void fill(const Napi::CallbackInfo& info);
+  void copy(const Napi::CallbackInfo& info);
   void norm(const Napi::CallbackInfo& info);
+  void record(const Napi::CallbackInfo& info);
+  void begin_capture(const Napi::CallbackInfo& info);
+  Napi::Value end_capture(const Napi::CallbackInfo& info);
+  void launch(const Napi::CallbackInfo& info);
   Napi::Value sync(const Napi::CallbackInfo& info);
 
   std::shared_ptr<Stream> stream_;

@@ -136,7 +136,7 @@ class NormHost {
     const std::int64_t columns = group * params_.rows + row;
     const std::int64_t at = quant.layout == ScaleLayout::column_major ? columns : row * groups + group;
     if (quant.scale_dtype == ScaleDtype::f32) {
-      static_cast<float*>(quant.scale_out)[at] = scale;
+      static_cast<std::uint32_t*>(quant.scale_out)[at] = F32::encode(scale);
       return;
     }
     const bool packed = quant.layout == ScaleLayout::column_major_packed;

@@ -31,7 +31,8 @@ inline bool groups_stay_in_warps(int threads, int vectors, int lanes_per_group) 
 
 /**
  * Geometry for rows of `hidden` elements (a multiple of 8, at most 65,536), quantised in groups of `lanes_per_group` lanes.
- * Prefers about 256 threads: enough bytes in flight for the memory, few enough for a short tree.
+ * Prefers about 256 threads: enough bytes in flight for the memory, few enough for a short tree; and no more than four
+ * vectors of a thread, which fit its registers.
  */
 inline NormGeometry norm_geometry(int hidden, int lanes_per_group) {
   const int lanes = hidden / kLane;
@@ -43,7 +44,7 @@ inline NormGeometry norm_geometry(int hidden, int lanes_per_group) {
     if (!groups_stay_in_warps(threads, vectors, lanes_per_group)) continue;
     if (best != 0 && threads < 128) break;
     best = vectors;
-    if (threads <= 256) break;
+    if (threads <= 256 || vectors == 4) break;
   }
   if (best != 0) {
     const int threads = lanes / best;

@@ -1,0 +1,28 @@
+#include "event.hpp"
+
+#include "cuda_call.hpp"
+#include "wrapped.hpp"
+
+namespace arfuse::binding {
+
+Napi::Function EventObject::define(Napi::Env env) {
+  return DefineClass(env, "Event", {InstanceMethod<&EventObject::elapsed>("elapsed")});
+}
+
+EventObject::EventObject(const Napi::CallbackInfo& info) : Napi::ObjectWrap<EventObject>(info) {
+  if (!info[0].IsNumber()) refuse(info.Env(), "Event", "a device");
+  info.This().As<Napi::Object>().TypeTag(&kTag);
+  const int device = info[0].As<Napi::Number>().Int32Value();
+  cuda_call(info.Env(), [&] { event_ = std::make_unique<Event>(device); });
+}
+
+/** `elapsed(from)`: milliseconds from an earlier event to this one. Both must have been passed. */
+Napi::Value EventObject::elapsed(const Napi::CallbackInfo& info) {
+  const Event& from = wrapped<EventObject>(info[0], "from").event();
+  float milliseconds = 0.0f;
+  cuda_call(info.Env(),
+            [&] { check(cudaEventElapsedTime(&milliseconds, from.get(), event_->get()), "cudaEventElapsedTime"); });
+  return Napi::Number::New(info.Env(), static_cast<double>(milliseconds));
+}
+
+}  // namespace arfuse::binding

@@ -1,0 +1,15 @@
+#pragma once
+
+#include <napi.h>
+
+namespace arfuse::binding {
+
+/** What one environment (the main thread, or a worker) keeps of the addon; freed with it. */
+struct InstanceData {
+  /** Makes what `Stream.endCapture()` returns. */
+  Napi::FunctionReference graph;
+};
+
+inline InstanceData& instance_data(Napi::Env env) { return *env.GetInstanceData<InstanceData>(); }
+
+}  // namespace arfuse::binding

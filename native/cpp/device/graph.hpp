@@ -1,0 +1,29 @@
+#pragma once
+
+#include "device_guard.hpp"
+
+namespace arfuse {
+
+/** A captured sequence of launches, ready to be launched again by one call. */
+class Graph {
+ public:
+  /** Takes the captured graph over and instantiates it. */
+  Graph(int device, cudaGraph_t captured) : device_(device) {
+    const DeviceGuard guard(device);
+    const cudaError_t error = cudaGraphInstantiate(&executable_, captured, 0);
+    cudaGraphDestroy(captured);
+    check(error, "cudaGraphInstantiate");
+  }
+  ~Graph() { cudaGraphExecDestroy(executable_); }
+  Graph(const Graph&) = delete;
+  Graph& operator=(const Graph&) = delete;
+
+  int device() const noexcept { return device_; }
+  cudaGraphExec_t get() const noexcept { return executable_; }
+
+ private:
+  int device_;
+  cudaGraphExec_t executable_ = nullptr;
+};
+
+}  // namespace arfuse

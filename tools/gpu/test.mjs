@@ -1,0 +1,78 @@
+// GPU conformance of arfuse's own kernels: `pnpm gpu:test [--out FILE]`. Every run × dtype × shape on fresh random inputs,
+// outputs poisoned and between guard bands, compared byte by byte with the same arithmetic on the host.
+import { writeFileSync } from 'node:fs';
+import { brokenGuards, toDevice } from './src/device-launch.mjs';
+import { launchOf, RUNS } from './src/norm-cases.mjs';
+import { openGpu } from './src/open-gpu.mjs';
+
+const at = process.argv.indexOf('--out');
+const out = at < 0 ? undefined : process.argv[at + 1];
+const { binding, facts } = openGpu();
+const stream = new binding.Stream(0);
+
+/**
+ * First difference between the host's buffers and the device's; undefined when all bytes are equal.
+ *
+ * @param {{ launch: import('@arfuse/native').NativeNormLaunch }} host
+ * @param {number} seed
+ */
+async function difference(host, seed) {
+  const placed = toDevice(binding, stream, 0, host.launch);
+  stream.norm(placed.launch);
+  const image = new Uint8Array(placed.size);
+  stream.read({ memory: placed.memory, offset: 0 }, image);
+  await stream.sync();
+  binding.arithmetic.norm(host.launch);
+  const guard = brokenGuards(image, placed.buffers);
+  let found =
+    guard === undefined ? undefined : `a byte outside of every buffer was written, at ${guard}`;
+  for (const { host: expected, offset } of placed.buffers) {
+    if (found !== undefined) break;
+    const actual = image.subarray(offset, offset + expected.length);
+    if (Buffer.compare(actual, expected) === 0) continue;
+    const index = expected.findIndex((byte, i) => byte !== actual[i]);
+    found = `buffer of ${expected.length} bytes differs at ${index}: ${actual[index]}, not ${expected[index]} (seed ${seed})`;
+  }
+  placed.memory.close();
+  return found;
+}
+
+/** @type {import('@arfuse/native').NativeDtype[]} */
+const DTYPES = ['bf16', 'f16', 'f32'];
+const HIDDEN = [64, 360, 1024, 2560, 2880, 4096, 5120, 7168, 8192, 16_384, 40_000, 65_528, 65_536];
+const ROWS = [1, 2, 3, 7, 16, 63, 129];
+let passed = 0;
+const failures = [];
+let seed = Date.now() % 2 ** 31;
+const first = seed;
+for (const run of RUNS) {
+  for (const dtype of DTYPES) {
+    for (const hidden of HIDDEN) {
+      for (const rows of ROWS) {
+        if (rows * hidden > 2_200_000) continue;
+        seed += 1;
+        const host = launchOf(binding.arithmetic, run, dtype, rows, hidden, seed, seed % 256);
+        if (!host) continue;
+        const found = await difference(host, seed).catch(
+          (error) => `${error.code}: ${error.message}`,
+        );
+        if (found === undefined) passed += 1;
+        else failures.push({ run: run.name, dtype, hidden, rows, found });
+      }
+    }
+  }
+}
+for (const { run, dtype, hidden, rows, found } of failures.slice(0, 20))
+  console.log(`${run}, ${dtype}, ${rows} × ${hidden}: ${found}`);
+if (out !== undefined) {
+  const result = {
+    suite: 'norm conformance',
+    ...facts,
+    seed: first,
+    passed,
+    failures,
+  };
+  writeFileSync(out, `${JSON.stringify(result, null, 2)}\n`);
+}
+console.log(`${passed} passed, ${failures.length} failed`);
+process.exitCode = failures.length > 0 ? 1 : 0;
