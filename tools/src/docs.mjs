@@ -1,6 +1,7 @@
 // Writes the generated documents: `pnpm docs:patterns [--check]`, after a build.
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { withGpuSection } from './docs/gpu-section.mjs';
 import { patternsPage } from './docs/patterns-page.mjs';
 import { printChecks } from './lib/checks.mjs';
 import { repositoryRoot } from './lib/root.mjs';
@@ -8,6 +9,8 @@ import { requireBuilt } from './lib/workspace.mjs';
 
 requireBuilt('contract', 'graph', 'patterns');
 const { ALREADY_FUSED, DEFAULT_FUSIONS, DEFAULT_SPELLINGS } = await import('@arfuse/patterns');
+
+const read = (/** @type {string} */ file) => readFileSync(join(repositoryRoot, file), 'utf8');
 
 const PAGES = [
   {
@@ -17,6 +20,14 @@ const PAGES = [
       spellings: DEFAULT_SPELLINGS,
       alreadyFused: ALREADY_FUSED,
     }),
+  },
+  {
+    file: 'docs/performance.md',
+    text: withGpuSection(
+      read('docs/performance.md'),
+      JSON.parse(read('docs/results/norm-speed-h100.json')),
+      JSON.parse(read('docs/results/norm-test-h100.json')),
+    ),
   },
 ];
 

@@ -3,13 +3,16 @@
 // Arithmetic is compiled twice: by the host compiler, which proves it on any machine, and by nvcc for the GPU. Nothing in
 // this folder may contract a product and a sum, or depend on fast math: both sides must give the same bits.
 
+#include <cmath>
 #include <cstdint>
 #include <cstring>
 
 #if defined(__CUDACC__)
 #define ARFUSE_HD __host__ __device__ __forceinline__
+#define ARFUSE_HD_CALL static __host__ __device__ __noinline__
 #else
 #define ARFUSE_HD inline
+#define ARFUSE_HD_CALL inline
 #endif
 
 namespace arfuse {
@@ -56,6 +59,15 @@ ARFUSE_HD float divide(float a, float b) {
   return __fdiv_rn(a, b);
 #else
   return a / b;
+#endif
+}
+
+/** `a * b + c` with one rounding: for exact remainders. */
+ARFUSE_HD float fused(float a, float b, float c) {
+#if defined(__CUDA_ARCH__)
+  return __fmaf_rn(a, b, c);
+#else
+  return std::fma(a, b, c);
 #endif
 }
 

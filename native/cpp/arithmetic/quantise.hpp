@@ -13,11 +13,32 @@ enum class Nan { propagate, lost };
 /** e4m3's largest value. */
 constexpr float kE4m3Max = 448.0f;
 
-/** One e4m3 element of a value and its dequantisation scale. */
-ARFUSE_HD E4m3::Code quantise_e4m3(float x, float scale, float reciprocal, ScaleForm form, Nan nan) {
-  const float value = form == ScaleForm::divide ? divide(x, scale) : multiply(x, reciprocal);
-  if (nan == Nan::lost && is_nan(value)) return E4m3::encode(-kE4m3Max);
-  return E4m3::encode(value);
+/** Divides by one scale: exactly, and cheaply where e4m3 can tell. */
+struct Divisor {
+  float scale;
+  float reciprocal;
+  /** Whether remainders stay within float32. */
+  bool ordinary;
+
+  ARFUSE_HD explicit Divisor(float by)
+      : scale(by), reciprocal(divide(1.0f, by)), ordinary(by > 0x1p-60f && by < 0x1p60f) {}
+
+  /** `x / scale`, or what e4m3 rounds alike: quotients below 2^-20 are zero to it, those above 2^20 its largest value. */
+  ARFUSE_HD float operator()(float x) const {
+    if (!ordinary) return divide(x, scale);
+    const float rough = multiply(x, reciprocal);
+    // Two corrections by the exact remainder make the quotient the correctly rounded one.
+    const float near = fused(fused(-rough, scale, x), reciprocal, rough);
+    const float exact = fused(fused(-near, scale, x), reciprocal, near);
+    const float magnitude = absolute(rough);
+    return magnitude > 0x1p-20f && magnitude < 0x1p20f ? exact : rough;
+  }
+};
+
+/** What of a value and its dequantisation scale is rounded to e4m3. */
+ARFUSE_HD float e4m3_quotient(float x, const Divisor& by, ScaleForm form, Nan nan) {
+  const float value = form == ScaleForm::divide ? by(x) : multiply(x, by.reciprocal);
+  return nan == Nan::lost && is_nan(value) ? -kE4m3Max : value;
 }
 
 /** Below every magnitude: the largest of a block that has seen no number yet. */
@@ -28,6 +49,13 @@ ARFUSE_HD float larger_magnitude(float max, float x, Nan nan) {
   const float magnitude = absolute(x);
   if (is_nan(max)) return max;
   if (is_nan(magnitude)) return nan == Nan::propagate ? magnitude : max;
+  return magnitude > max ? magnitude : max;
+}
+
+/** The same on bits, from 0: magnitudes are ordered as their bits are, NaN above all. */
+ARFUSE_HD std::uint32_t larger_bits(std::uint32_t max, float x, Nan nan) {
+  const std::uint32_t magnitude = bits_of(x) & 0x7fffffffu;
+  if (nan == Nan::lost && magnitude > 0x7f800000u) return max;
   return magnitude > max ? magnitude : max;
 }
 

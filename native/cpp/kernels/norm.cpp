@@ -8,11 +8,12 @@
 namespace arfuse {
 namespace {
 
-NormRun run_of(const NormParams& params) {
+NormRun run_of(const NormParams& params, Dtype dtype, bool exact) {
   const QuantStep& quant = params.quant;
   const bool unrounded = params.unrounded_input || (quant.scheme != QuantScheme::none && !quant.rounded_input);
-  if (params.prologues > 0 || params.all_reduce_out != nullptr || params.pre_norm.present || unrounded ||
-      quant.scheme == QuantScheme::nvfp4)
+  const bool ordinary = params.norm.present && params.norm.weight != nullptr && params.norm.weight_dtype == dtype;
+  if (params.prologues > 0 || params.all_reduce_out != nullptr || params.pre_norm.present || !ordinary || !exact ||
+      unrounded || params.scales_residual || quant.scheme == QuantScheme::nvfp4 || (quant.scheme != QuantScheme::none && quant.nan == Nan::lost))
     return NormRun::any;
   return quant.scheme == QuantScheme::none ? NormRun::plain : NormRun::fp8;
 }
@@ -34,9 +35,10 @@ cudaError_t launch_norm(const NormParams& params, Dtype dtype, cudaStream_t stre
   if (params.rows == 0) return cudaSuccess;
   const NormGeometry geometry = norm_geometry(params.hidden, lanes_per_group(params));
   NormParams copy = params;
+  int workers = geometry.workers;
   bool exact = geometry.exact;
-  void* arguments[] = {&copy, &exact};
-  return cudaLaunchKernel(reinterpret_cast<const void*>(kernel_of(dtype, geometry.vectors, run_of(params))),
+  void* arguments[] = {&copy, &workers, &exact};
+  return cudaLaunchKernel(reinterpret_cast<const void*>(kernel_of(dtype, geometry.vectors, run_of(params, dtype, geometry.exact))),
                           dim3(static_cast<unsigned>(params.rows)), dim3(static_cast<unsigned>(geometry.threads)), arguments,
                           static_cast<std::size_t>(geometry.shared_bytes), stream);
 }

@@ -103,16 +103,16 @@ class NormHost {
       }
       float scale = quant.scheme == QuantScheme::fp8_static ? *quant.scale_in : 0.0f;
       if (quant.scheme != QuantScheme::fp8_static) {
-        float max = 0.0f;
-        for (std::size_t i = from; i < from + group; ++i) max = larger_magnitude(max, value_[i], quant.nan);
-        scale = dynamic_scale(max, quant.floor);
+        std::uint32_t max = 0;
+        for (std::size_t i = from; i < from + group; ++i) max = larger_bits(max, value_[i], quant.nan);
+        scale = dynamic_scale(float_of(max), quant.floor);
         if (quant.scale_dtype == ScaleDtype::ue8m0) scale = power_of_two_scale(scale);
         store_scale(row, g, groups, scale);
       }
-      const float reciprocal = divide(1.0f, scale);
+      const Divisor by(scale);
       for (std::size_t i = from; i < from + group; ++i)
         quant.out[static_cast<std::size_t>(row) * hidden() + i] =
-            quantise_e4m3(value_[i], scale, reciprocal, quant.form, quant.nan);
+            E4m3::encode(e4m3_quotient(value_[i], by, quant.form, quant.nan));
     }
   }
 

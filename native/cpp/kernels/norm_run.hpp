@@ -6,15 +6,15 @@ namespace arfuse {
 
 /** What a norm kernel is compiled for: registers that are not needed are rows in flight. */
 enum class NormRun {
-  /** add and norm */
+  /** add and norm, with a weight of the activation dtype, of rows that threads share evenly */
   plain,
-  /** add, norm and an FP8 quantiser of the rounded result */
+  /** the same with an FP8 quantiser of the rounded result that keeps NaN */
   fp8,
   /** every run of stages */
   any,
 };
 
-using NormKernel = void (*)(NormParams, bool);
+using NormKernel = void (*)(NormParams, int, bool);
 
 // One translation unit per dtype: they compile side by side.
 NormKernel norm_kernel_bf16(int vectors, NormRun run);

@@ -12,17 +12,27 @@ constexpr int kMaxThreads = 1024;
 /** Vectors of eight elements that a thread may hold. */
 constexpr int kMaxVectors = 8;
 
+constexpr int whole_warps(int threads) { return (threads + 31) / 32 * 32; }
+
+/** Widest block of a kernel whose threads hold `vectors` vectors: narrower ones may use more registers. */
+constexpr int max_threads(int vectors) { return vectors < kMaxVectors ? kMaxThreads / 2 : kMaxThreads; }
+
 /** Shape of a launch of the norm kernel. It follows from the hidden size alone, so that every row is computed alike. */
 struct NormGeometry {
-  /** Threads of a block; a block does one row. */
+  /** Threads of a block, whole warps; a block does one row. */
   int threads;
-  /** Vectors of eight elements per thread; vector `j` of thread `t` is lane `t + j * threads` of the row. */
+  /** Threads that hold elements. */
+  int workers;
+  /** Vectors of eight elements per worker; vector `j` of worker `t` is lane `t + j * workers` of the row. */
   int vectors;
-  /** Whether every thread holds exactly `vectors` lanes, so that the first levels of the tree stay within a thread. */
+  /** Whether every worker holds exactly `vectors` lanes, so that the first levels of the tree stay within a thread. */
   bool exact;
   /** Shared memory of a block. */
   int shared_bytes;
 };
+
+/** Words behind the lanes of a row in shared memory: one per warp, and the result. */
+constexpr int kSpareWords = 64;
 
 /** Lanes of a group that share a scale; 0 where nothing is quantised in groups. */
 inline bool groups_stay_in_warps(int threads, int vectors, int lanes_per_group) {
@@ -40,21 +50,21 @@ inline NormGeometry norm_geometry(int hidden, int lanes_per_group) {
   for (int vectors = 1; vectors <= kMaxVectors; vectors *= 2) {
     if (lanes % vectors != 0) break;
     const int threads = lanes / vectors;
-    if (threads > kMaxThreads) continue;
+    if (whole_warps(threads) > max_threads(vectors)) continue;
     if (!groups_stay_in_warps(threads, vectors, lanes_per_group)) continue;
     if (best != 0 && threads < 128) break;
     best = vectors;
     if (threads <= 256 || vectors == 4) break;
   }
   if (best != 0) {
-    const int threads = lanes / best;
-    return {threads, best, true, (threads + 32) * static_cast<int>(sizeof(float))};
+    const int workers = lanes / best;
+    return {whole_warps(workers), workers, best, true, (workers + kSpareWords) * static_cast<int>(sizeof(float))};
   }
   // A row that no power of two divides well: ragged threads, the whole tree in shared memory.
   int vectors = 1;
-  while ((lanes + vectors - 1) / vectors > kMaxThreads) vectors *= 2;
-  const int threads = ((lanes + vectors - 1) / vectors + 31) / 32 * 32;
-  return {threads, vectors, false, (lanes + 32) * static_cast<int>(sizeof(float))};
+  while (whole_warps((lanes + vectors - 1) / vectors) > max_threads(vectors)) vectors *= 2;
+  const int threads = whole_warps((lanes + vectors - 1) / vectors);
+  return {threads, threads, vectors, false, (lanes + kSpareWords) * static_cast<int>(sizeof(float))};
 }
 
 }  // namespace arfuse

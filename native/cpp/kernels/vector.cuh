@@ -1,0 +1,106 @@
+#pragma once
+
+#include <cuda_bf16.h>
+#include <cuda_fp16.h>
+#include <cuda_fp8.h>
+
+#include "norm_params.hpp"
+
+namespace arfuse {
+
+/** Eight neighbouring elements of a row as they lie in memory: whole words, since half registers cost instructions. */
+template <typename T>
+struct alignas(16) Vector {
+  static constexpr int kWords = sizeof(typename T::Code) * kLane / 4;
+  unsigned word[kWords];
+};
+
+template <typename T>
+__device__ __forceinline__ Vector<T> load(const void* base, std::int64_t at) {
+  Vector<T> found;
+  const auto* from = reinterpret_cast<const uint4*>(static_cast<const typename T::Code*>(base) + at);
+#pragma unroll
+  for (int i = 0; i < Vector<T>::kWords / 4; ++i) reinterpret_cast<uint4*>(&found)[i] = from[i];
+  return found;
+}
+
+template <typename T>
+__device__ __forceinline__ void store(void* base, std::int64_t at, const Vector<T>& packed) {
+  auto* to = reinterpret_cast<uint4*>(static_cast<typename T::Code*>(base) + at);
+#pragma unroll
+  for (int i = 0; i < Vector<T>::kWords / 4; ++i) to[i] = reinterpret_cast<const uint4*>(&packed)[i];
+}
+
+__device__ __forceinline__ void decode(const Vector<F32>& packed, float (&value)[kLane]) {
+#pragma unroll
+  for (int i = 0; i < kLane; ++i) value[i] = F32::decode(packed.word[i]);
+}
+
+__device__ __forceinline__ void decode(const Vector<Bf16>& packed, float (&value)[kLane]) {
+#pragma unroll
+  for (int i = 0; i < kLane; i += 2) {
+    value[i] = float_of(packed.word[i / 2] << 16);
+    value[i + 1] = float_of(packed.word[i / 2] & 0xffff0000u);
+  }
+}
+
+__device__ __forceinline__ void decode(const Vector<F16>& packed, float (&value)[kLane]) {
+#pragma unroll
+  for (int i = 0; i < kLane; i += 2) {
+    const float2 pair = __half22float2(*reinterpret_cast<const __half2*>(&packed.word[i / 2]));
+    value[i] = pair.x;
+    value[i + 1] = pair.y;
+  }
+}
+
+/** `T::encode` of each element; two at a time where the GPU converts so. */
+template <typename T>
+__device__ __forceinline__ Vector<T> encode(const float (&value)[kLane]);
+
+template <>
+__device__ __forceinline__ Vector<F32> encode<F32>(const float (&value)[kLane]) {
+  Vector<F32> packed;
+#pragma unroll
+  for (int i = 0; i < kLane; ++i) packed.word[i] = F32::encode(value[i]);
+  return packed;
+}
+
+template <>
+__device__ __forceinline__ Vector<Bf16> encode<Bf16>(const float (&value)[kLane]) {
+  Vector<Bf16> packed;
+#pragma unroll
+  for (int i = 0; i < kLane; i += 2) {
+    const __nv_bfloat162 pair = __floats2bfloat162_rn(value[i], value[i + 1]);
+    packed.word[i / 2] = *reinterpret_cast<const unsigned*>(&pair);
+  }
+  return packed;
+}
+
+template <>
+__device__ __forceinline__ Vector<F16> encode<F16>(const float (&value)[kLane]) {
+  Vector<F16> packed;
+#pragma unroll
+  for (int i = 0; i < kLane; i += 2) {
+    const __half2 pair = __floats2half2_rn(value[i], value[i + 1]);
+    packed.word[i / 2] = *reinterpret_cast<const unsigned*>(&pair);
+  }
+  return packed;
+}
+
+/** `E4m3::encode` of eight elements, two at a time. */
+__device__ __forceinline__ uint2 encode_e4m3(const float (&value)[kLane]) {
+  unsigned pair[kLane / 2];
+#pragma unroll
+  for (int i = 0; i < kLane; i += 2)
+    pair[i / 2] = __nv_cvt_float2_to_fp8x2(make_float2(value[i], value[i + 1]), __NV_SATFINITE, __NV_E4M3);
+  return make_uint2(pair[0] | pair[1] << 16, pair[2] | pair[3] << 16);
+}
+
+/** Eight weights or biases as float32, whatever their dtype. */
+__device__ __forceinline__ void load_floats(const void* base, Dtype dtype, std::int64_t at, float (&value)[kLane]) {
+  if (dtype == Dtype::f32) decode(load<F32>(base, at), value);
+  else if (dtype == Dtype::bf16) decode(load<Bf16>(base, at), value);
+  else decode(load<F16>(base, at), value);
+}
+
+}  // namespace arfuse
