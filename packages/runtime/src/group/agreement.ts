@@ -55,6 +55,10 @@ function valueText(value: string | null): string {
   return JSON.stringify(value.length > 80 ? `${value.slice(0, 79)}…` : value);
 }
 
+function listText(list: readonly string[]): string {
+  return `${list.slice(0, 8).join(', ')}${list.length > 8 ? ', …' : ''}`;
+}
+
 /**
  * Compares the records of all ranks. Every rank compares the same bytes, so all come to the same answer.
  * @throws AgreementError
@@ -64,7 +68,7 @@ export function requireAgreement(encoded: readonly Uint8Array[]): void {
   const fields = differences(encoded.map(decodeRecord));
   const sentences = fields.map(({ field, values }) => {
     const list = values.map(({ value, ranks }) => `${valueText(value)} at ${ranksText(ranks)}`);
-    return `${field} is ${list.slice(0, 8).join(', ')}${list.length > 8 ? ', …' : ''}`;
+    return `${field} is ${listText(list)}`;
   });
   throw new AgreementError({
     message: `the ranks do not agree: ${sentences.join('; ')}.`,
@@ -84,7 +88,7 @@ export function requireSame(what: 'operation' | 'message size', values: readonly
   ];
   const list = groups.map(({ value, ranks }) => `${value} at ${ranksText(ranks)}`);
   throw new AgreementError({
-    message: `the ranks differ in ${what}: ${list.slice(0, 8).join(', ')}${list.length > 8 ? ', …' : ''}.`,
+    message: `the ranks differ in ${what}: ${listText(list)}.`,
     hint:
       what === 'operation'
         ? 'All ranks must call the same operations in the same order.'

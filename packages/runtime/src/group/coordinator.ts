@@ -1,6 +1,6 @@
 import { ArfuseError, ProtocolError } from '@arfuse/contract';
 import { encodeFault, type Fault, faultOf } from '../wire/fault.ts';
-import { KIND, type Kind, nameOfKind, refusedBytes } from '../wire/frame.ts';
+import { KIND, type Kind, refusedKind } from '../wire/frame.ts';
 import type { Link, LinkEnd, Message } from '../wire/link.ts';
 import { deadlineFault, leftFault, lostFault } from './faults.ts';
 import {
@@ -68,7 +68,7 @@ export class Coordinator {
       if (kind === KIND.contribution)
         this.#contribute(rank, decodeContribution(payload, link.peer));
       else if (kind === KIND.left) this.#left(rank);
-      else throw unexpected(link, kind);
+      else throw refusedKind(link.peer, kind, 'a contribution');
     } catch (error) {
       if (!ArfuseError.isInstance(error)) throw error;
       this.#down(rank, link, { reason: 'broke the protocol', error });
@@ -162,13 +162,4 @@ export class Coordinator {
     this.#broken ??= fault;
     if (this.#gathering.contributions.size > 0) this.#fail(fault);
   }
-}
-
-function unexpected(link: Link, kind: number): ArfuseError {
-  return refusedBytes(
-    link.peer,
-    `a message "${nameOfKind(kind)}"`,
-    'a contribution',
-    'Install the same release of @arfuse/runtime for all ranks.',
-  );
 }

@@ -8,6 +8,12 @@ export function ranksText(ranks: readonly number[]): string {
   return `ranks ${shown}${ranks.length > 16 ? `, … (${ranks.length} in all)` : ''}`;
 }
 
+/** Ranks of a group that have not arrived, in order. */
+export function missingRanks(size: number, arrived: readonly number[]): number[] {
+  const known = new Set(arrived);
+  return Array.from({ length: size }, (_, rank) => rank).filter((rank) => !known.has(rank));
+}
+
 function arrivals(arrived: readonly number[], missing: readonly number[]): string {
   const have = arrived.length > 1 ? 'have' : 'has';
   const not = missing.length > 1 ? 'have not' : 'has not';
@@ -26,10 +32,7 @@ export function deadlineFault(options: {
 }): Fault {
   const { what, timeoutMs, size, refused = [] } = options;
   const arrived = [...options.arrived].sort((a, b) => a - b);
-  const known = new Set(arrived);
-  const missing = Array.from({ length: size }, (_, rank) => rank).filter(
-    (rank) => !known.has(rank),
-  );
+  const missing = missingRanks(size, arrived);
   const rendezvous = what === 'rendezvous';
   return {
     code: 'ARFUSE_DEADLINE',

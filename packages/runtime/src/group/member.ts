@@ -1,6 +1,6 @@
 import { ArfuseError, LimitError, UsageError } from '@arfuse/contract';
 import { errorOf } from '../wire/fault.ts';
-import { KIND, nameOfKind, refusedBytes } from '../wire/frame.ts';
+import { KIND, nameOfKind, refusedBytes, SAME_RELEASE } from '../wire/frame.ts';
 import type { Link, LinkEnd, Message } from '../wire/link.ts';
 import { encodeRecord, requireAgreement, requireSame } from './agreement.ts';
 import { leftFault, lostFault } from './faults.ts';
@@ -200,7 +200,7 @@ export class Member implements Group {
       this.#link.peer,
       what,
       `the result of operation ${this.#operation - 1}`,
-      'Install the same release of @arfuse/runtime for all ranks.',
+      SAME_RELEASE,
     );
   }
 

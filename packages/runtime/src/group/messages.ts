@@ -1,6 +1,6 @@
 import type { ArfuseError } from '@arfuse/contract';
 import { decodeFault, encodeFault, type Fault, MAX_FAULT_BYTES } from '../wire/fault.ts';
-import { refusedBytes } from '../wire/frame.ts';
+import { refusedBytes, SAME_RELEASE } from '../wire/frame.ts';
 
 /** Operations of a group. Numbers are part of the protocol. */
 export const OPERATION = { exchange: 1, barrier: 2, agree: 3 } as const;
@@ -34,6 +34,11 @@ export function contributionLimit(maxMessageBytes: number): number {
 /** Most bytes that a member takes from the coordinator. */
 export function gatheredLimit(maxMessageBytes: number, size: number): number {
   return Math.min(Math.max(8 + size * (5 + maxMessageBytes), 2 * MAX_FAULT_BYTES), 2 ** 32 - 1);
+}
+
+/** Most bytes that may wait for a peer that does not read: two of its largest messages, and small ones. */
+export function unsentLimit(messageLimit: number): number {
+  return 2 * messageLimit + 256 * 1024;
 }
 
 /** Writes a contribution; the data are copied. */
@@ -145,8 +150,6 @@ export function decodedFault(payload: Uint8Array, peer: string): Fault {
   if (fault) return fault;
   throw refusedBytes(peer, 'an error that cannot be read', 'an error of the group', SAME_RELEASE);
 }
-
-const SAME_RELEASE = 'Install the same release of @arfuse/runtime for all ranks.';
 
 function tooShort(peer: string, what: string, length: number): ArfuseError {
   return refusedBytes(peer, `a ${what} of ${length} bytes`, 'a whole one', SAME_RELEASE);

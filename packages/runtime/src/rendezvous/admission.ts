@@ -10,7 +10,7 @@ import {
   sessionKeys,
 } from '../wire/authentication.ts';
 import { encodeFault, errorOf, faultOf } from '../wire/fault.ts';
-import { KIND, type Kind, nameOfKind, refusedBytes } from '../wire/frame.ts';
+import { KIND, type Kind, nameOfKind, refusedBytes, refusedKind } from '../wire/frame.ts';
 import { type Message, nextMessage } from '../wire/link.ts';
 import { SocketLink } from '../wire/socket-link.ts';
 import { decodeHello, encodeChallenge, HANDSHAKE_LIMIT, type Hello } from './handshake.ts';
@@ -127,13 +127,7 @@ async function receive(
       ? secretRefused(peer, 'different')
       : errorOf(fault);
   }
-  const found = `a message "${nameOfKind(got.kind)}"`;
-  throw refusedBytes(
-    peer,
-    found,
-    expected,
-    'Install the same release of @arfuse/runtime for all ranks.',
-  );
+  throw refusedKind(peer, got.kind, expected);
 }
 
 function wrongMember(

@@ -1,7 +1,7 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import { ArfuseError, RendezvousError } from '@arfuse/contract';
 import { deadlineFault, lostFault } from '../group/faults.ts';
-import { contributionLimit, encodeRanks, gatheredLimit } from '../group/messages.ts';
+import { contributionLimit, encodeRanks, gatheredLimit, unsentLimit } from '../group/messages.ts';
 import type { GroupSettings } from '../group/options.ts';
 import type { MasterAddress } from '../launcher/launch.ts';
 import { decodeFault, encodeFault, errorOf, type Fault } from '../wire/fault.ts';
@@ -30,13 +30,6 @@ export interface Gathered {
 const LONGEST_HANDSHAKE_MS = 10_000;
 /** Refused connections that a deadline's error quotes. */
 const MOST_QUOTED = 4;
-/** Bytes that may wait for a rank besides two results. */
-const UNSENT_MARGIN = 256 * 1024;
-
-/** Bytes that may wait for a member that does not read. */
-function mostUnsent({ size, settings }: GatherOptions): number {
-  return 2 * gatheredLimit(settings.maxMessageBytes, size) + UNSENT_MARGIN;
-}
 
 class Gathering {
   readonly #options: GatherOptions;
@@ -134,7 +127,7 @@ class Gathering {
     }
     this.#arrived += 1;
     link.limit(contributionLimit(settings.maxMessageBytes));
-    link.watch(settings.deadAfterMs, mostUnsent(this.#options));
+    link.watch(settings.deadAfterMs, unsentLimit(gatheredLimit(settings.maxMessageBytes, size)));
     link.listen({
       message: ({ kind, payload }) => {
         // The rank gives up, by its own deadline.

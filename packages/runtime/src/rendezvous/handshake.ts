@@ -1,6 +1,6 @@
 import { NONCE_BYTES } from '../wire/authentication.ts';
 import { MAX_FAULT_BYTES } from '../wire/fault.ts';
-import { refusedBytes } from '../wire/frame.ts';
+import { refusedBytes, SAME_RELEASE } from '../wire/frame.ts';
 
 /**
  * How a connection begins. With a secret each side proves it over both nonces, coordinator first, so that a member never
@@ -27,7 +27,6 @@ export const HANDSHAKE_LIMIT = MAX_FAULT_BYTES + 64;
 
 const HELLO_BYTES = 17 + NONCE_BYTES;
 const PROOF_BYTES = 32;
-const SAME_RELEASE = 'Install the same release of @arfuse/runtime for all ranks.';
 
 /** Writes a hello. */
 export function encodeHello(hello: Hello): Buffer {

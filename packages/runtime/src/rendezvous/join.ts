@@ -1,8 +1,14 @@
 import { createConnection, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type ArfuseError, DeadlineError } from '@arfuse/contract';
-import { deadlineFault, lostFault } from '../group/faults.ts';
-import { contributionLimit, decodedFault, decodeRanks, gatheredLimit } from '../group/messages.ts';
+import { deadlineFault, lostFault, missingRanks } from '../group/faults.ts';
+import {
+  contributionLimit,
+  decodedFault,
+  decodeRanks,
+  gatheredLimit,
+  unsentLimit,
+} from '../group/messages.ts';
 import type { GroupSettings } from '../group/options.ts';
 import type { MasterAddress } from '../launcher/launch.ts';
 import {
@@ -13,7 +19,7 @@ import {
   sessionKeys,
 } from '../wire/authentication.ts';
 import { encodeFault, errorOf, faultOf } from '../wire/fault.ts';
-import { KIND, type Kind, nameOfKind, refusedBytes } from '../wire/frame.ts';
+import { KIND, type Kind, nameOfKind, refusedKind } from '../wire/frame.ts';
 import { type LinkEnd, type Message, nextMessage } from '../wire/link.ts';
 import { SocketLink } from '../wire/socket-link.ts';
 import { decodeChallenge, encodeHello, HANDSHAKE_LIMIT } from './handshake.ts';
@@ -29,7 +35,6 @@ export interface JoinOptions {
 
 const FIRST_PAUSE_MS = 25;
 const LONGEST_PAUSE_MS = 500;
-const UNSENT_MARGIN = 256 * 1024;
 
 /** Runs out once; shared by all waits of one rendezvous. */
 class Deadline {
@@ -150,7 +155,7 @@ class Joining {
     }
     if (!(await this.#receive(link, KIND.accepted))) return false;
     link.limit(gatheredLimit(maxMessageBytes, size));
-    link.watch(deadAfterMs, 2 * contributionLimit(maxMessageBytes) + UNSENT_MARGIN);
+    link.watch(deadAfterMs, unsentLimit(contributionLimit(maxMessageBytes)));
     return true;
   }
 
@@ -198,12 +203,7 @@ class Joining {
 
   #answered({ kind, payload }: Message, expected: string): ArfuseError {
     if (kind === KIND.refused) return errorOf(decodedFault(payload, this.#peer));
-    return refusedBytes(
-      this.#peer,
-      `a message "${nameOfKind(kind)}"`,
-      `"${expected}"`,
-      'Install the same release of @arfuse/runtime for all ranks.',
-    );
+    return refusedKind(this.#peer, kind, `"${expected}"`);
   }
 
   #unreached(): DeadlineError {
@@ -218,9 +218,7 @@ class Joining {
         what: 'rendezvous',
         timeoutMs: settings.rendezvousTimeoutMs,
         arrived: [rank],
-        missing: Array.from({ length: size }, (_, other) => other).filter(
-          (other) => other !== rank,
-        ),
+        missing: missingRanks(size, [rank]),
         host,
         port,
         met: this.#met,

@@ -85,9 +85,15 @@ export function refusedBytes(
   });
 }
 
+/** The refusal of a message that is none of the kinds that may come now. */
+export function refusedKind(peer: string, kind: number, expected: string): ProtocolError {
+  return refusedBytes(peer, `a message "${nameOfKind(kind)}"`, expected, SAME_RELEASE);
+}
+
 const OTHER_PROGRAM =
   'Another program seems to speak there: check MASTER_ADDR, and set ARFUSE_PORT to a free port, the same for all ranks.';
-const SAME_RELEASE = 'Install the same release of @arfuse/runtime for all ranks.';
+/** What to do about a message that no rank of this release sends. */
+export const SAME_RELEASE = 'Install the same release of @arfuse/runtime for all ranks.';
 const DAMAGED = 'The connection was damaged or tampered with: restart the group.';
 
 /** Refuses the beginning of a message as soon as it cannot become the magic. */

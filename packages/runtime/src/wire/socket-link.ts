@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import type { ArfuseError } from '@arfuse/contract';
 import { equalBytes, macOf, type SessionKeys } from './authentication.ts';
-import { encodeHeader, KIND, type Kind, nameOfKind, refusedBytes } from './frame.ts';
+import { encodeHeader, KIND, type Kind, nameOfKind, refusedBytes, SAME_RELEASE } from './frame.ts';
 import { type Frame, FrameReader } from './frame-reader.ts';
 import { Inbox, type Link, type LinkListener } from './link.ts';
 
@@ -157,7 +157,7 @@ export class SocketLink implements Link {
             this.#peer,
             'more messages than were asked for',
             'to wait for an answer',
-            'Install the same release of @arfuse/runtime for all ranks.',
+            SAME_RELEASE,
           );
         }
       }
