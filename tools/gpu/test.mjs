@@ -1,28 +1,28 @@
 // GPU conformance of arfuse's own kernels: `pnpm gpu:test [--out FILE]`. Every run × dtype × shape on fresh random inputs,
 // outputs poisoned and between guard bands, compared byte by byte with the same arithmetic on the host.
 import { writeFileSync } from 'node:fs';
+import { parseArgs } from 'node:util';
 import { brokenGuards, toDevice } from './src/device-launch.mjs';
 import { launchOf, RUNS } from './src/norm-cases.mjs';
 import { openGpu } from './src/open-gpu.mjs';
 
-const at = process.argv.indexOf('--out');
-const out = at < 0 ? undefined : process.argv[at + 1];
+const { out } = parseArgs({ options: { out: { type: 'string' } } }).values;
 const { binding, facts } = openGpu();
 const stream = new binding.Stream(0);
 
 /**
  * First difference between the host's buffers and the device's; undefined when all bytes are equal.
  *
- * @param {{ launch: import('@arfuse/native').NativeNormLaunch }} host
+ * @param {import('@arfuse/native').NativeNormLaunch} host
  * @param {number} seed
  */
 async function difference(host, seed) {
-  const placed = toDevice(binding, stream, 0, host.launch);
+  const placed = toDevice(binding, stream, 0, host);
   stream.norm(placed.launch);
   const image = new Uint8Array(placed.size);
   stream.read({ memory: placed.memory, offset: 0 }, image);
   await stream.sync();
-  binding.arithmetic.norm(host.launch);
+  binding.arithmetic.norm(host);
   const guard = brokenGuards(image, placed.buffers);
   let found =
     guard === undefined ? undefined : `a byte outside of every buffer was written, at ${guard}`;

@@ -75,7 +75,6 @@ Napi::Function StreamObject::define(Napi::Env env) {
 
 StreamObject::StreamObject(const Napi::CallbackInfo& info) : Napi::ObjectWrap<StreamObject>(info) {
   if (!info[0].IsNumber()) refuse(info.Env(), "Stream", "a device");
-  info.This().As<Napi::Object>().TypeTag(&kTag);
   const int device = info[0].As<Napi::Number>().Int32Value();
   cuda_call(info.Env(), [&] { stream_ = std::make_shared<Stream>(device); });
 }

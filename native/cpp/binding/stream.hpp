@@ -14,12 +14,7 @@ namespace arfuse::binding {
  */
 class StreamObject : public Napi::ObjectWrap<StreamObject> {
  public:
-  static constexpr napi_type_tag kTag = {0x93ae6c0b1f58d742, 0xc4270d8e95b1fa36};
-  static constexpr const char* kName = "Stream";
-
   static Napi::Function define(Napi::Env env);
-
-  const Stream& stream() const { return *stream_; }
 
   explicit StreamObject(const Napi::CallbackInfo& info);
 

@@ -9,7 +9,7 @@
 namespace arfuse::binding {
 
 /**
- * The object behind a JavaScript value. Each wrapped class has `kTag`, which its constructor puts on the value: without it, an
+ * The object behind a JavaScript value. Each class that comes as an argument has `kTag`, which its constructor puts on the value: without it, an
  * object of another class would be taken for one.
  *
  * @throws Napi::TypeError for anything but an object that `T`'s constructor made

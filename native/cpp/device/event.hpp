@@ -7,7 +7,7 @@ namespace arfuse {
 /** A point of a stream that keeps the time at which the device passed it. */
 class Event {
  public:
-  explicit Event(int device) : device_(device) {
+  explicit Event(int device) {
     const DeviceGuard guard(device);
     check(cudaEventCreate(&event_), "cudaEventCreate");
   }
@@ -15,11 +15,9 @@ class Event {
   Event(const Event&) = delete;
   Event& operator=(const Event&) = delete;
 
-  int device() const noexcept { return device_; }
   cudaEvent_t get() const noexcept { return event_; }
 
  private:
-  int device_;
   cudaEvent_t event_ = nullptr;
 };
 

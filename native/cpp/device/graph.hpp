@@ -8,7 +8,7 @@ namespace arfuse {
 class Graph {
  public:
   /** Takes the captured graph over and instantiates it. */
-  Graph(int device, cudaGraph_t captured) : device_(device) {
+  Graph(int device, cudaGraph_t captured) {
     const DeviceGuard guard(device);
     const cudaError_t error = cudaGraphInstantiate(&executable_, captured, 0);
     cudaGraphDestroy(captured);
@@ -18,11 +18,9 @@ class Graph {
   Graph(const Graph&) = delete;
   Graph& operator=(const Graph&) = delete;
 
-  int device() const noexcept { return device_; }
   cudaGraphExec_t get() const noexcept { return executable_; }
 
  private:
-  int device_;
   cudaGraphExec_t executable_ = nullptr;
 };
 

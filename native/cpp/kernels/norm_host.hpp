@@ -2,7 +2,7 @@
 
 #include <vector>
 
-#include "norm_params.hpp"
+#include "store_scale.hpp"
 
 namespace arfuse {
 
@@ -107,7 +107,7 @@ class NormHost {
         for (std::size_t i = from; i < from + group; ++i) max = larger_bits(max, value_[i], quant.nan);
         scale = dynamic_scale(float_of(max), quant.floor);
         if (quant.scale_dtype == ScaleDtype::ue8m0) scale = power_of_two_scale(scale);
-        store_scale(row, g, groups, scale);
+        store_scale(quant, params_.rows, row, g, groups, scale);
       }
       const Divisor by(scale);
       for (std::size_t i = from; i < from + group; ++i)
@@ -126,22 +126,7 @@ class NormHost {
     for (std::size_t i = 0; i < 8; ++i)
       out[i] = static_cast<std::uint8_t>(quantise_e2m1(value_[from + 2 * i], factor) |
                                          (quantise_e2m1(value_[from + 2 * i + 1], factor) << 4));
-    const std::int64_t to = quant.layout == ScaleLayout::swizzled_128x4 ? swizzled_scale_offset(row, block, blocks)
-                                                                        : row * blocks + block;
-    static_cast<std::uint8_t*>(quant.scale_out)[to] = scale;
-  }
-
-  void store_scale(std::int64_t row, std::int64_t group, std::int64_t groups, float scale) const {
-    const QuantStep& quant = params_.quant;
-    const std::int64_t columns = group * params_.rows + row;
-    const std::int64_t at = quant.layout == ScaleLayout::column_major ? columns : row * groups + group;
-    if (quant.scale_dtype == ScaleDtype::f32) {
-      static_cast<std::uint32_t*>(quant.scale_out)[at] = F32::encode(scale);
-      return;
-    }
-    const bool packed = quant.layout == ScaleLayout::column_major_packed;
-    static_cast<std::uint8_t*>(quant.scale_out)[packed ? packed_scale_offset(row, group, params_.rows) : at] =
-        Ue8m0::encode_up(scale);
+    store_block_scale(quant, row, block, blocks, scale);
   }
 
   const NormParams& params_;

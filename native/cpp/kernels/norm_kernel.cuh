@@ -3,6 +3,7 @@
 #include "../launch/norm_geometry.hpp"
 #include "norm_run.hpp"
 #include "row_reduction.cuh"
+#include "store_scale.hpp"
 #include "vector.cuh"
 
 namespace arfuse {
@@ -42,9 +43,10 @@ __global__ void __launch_bounds__(max_threads(kVectors)) norm_kernel(const NormP
   constexpr bool kAny = kRun == NormRun::any;
   // The other runs are compiled for rows that workers share evenly.
   const bool exact = !kAny || even;
-  extern __shared__ float shared[];
   const int hidden = params.hidden;
   const int lanes = hidden / kLane;
+  extern __shared__ float words[];
+  float* const spare = words + (exact ? workers : lanes);
   const int thread = static_cast<int>(threadIdx.x);
   const std::int64_t row = blockIdx.x;
   const std::int64_t start = row * hidden;
@@ -132,7 +134,7 @@ __global__ void __launch_bounds__(max_threads(kVectors)) norm_kernel(const NormP
       value[j].get(x);
       sums[j] = sum_of_lane(kLane, [&](int i) { return x[i]; });
     });
-    return inverse_rms_of_row<kVectors>(sums, lanes, workers, exact, hidden, step.eps, shared);
+    return inverse_rms_of_row<kVectors>(sums, lanes, workers, exact, hidden, step.eps, words, spare);
   };
   const auto scale_by = [&](int j, int at, const NormStep& step, float scale, const float (&weight)[kLane]) {
     float normed[kLane];
@@ -212,6 +214,7 @@ __global__ void __launch_bounds__(max_threads(kVectors)) norm_kernel(const NormP
   const auto store_codes = [&](int j, int at, const Divisor& by) {
     float x[kLane];
     value[j].get(x);
+    // Branches once per vector, not once per element.
     if (quant.form == ScaleForm::divide) {
 #pragma unroll
       for (int i = 0; i < kLane; ++i) x[i] = e4m3_quotient(x[i], by, ScaleForm::divide, nan);
@@ -220,19 +223,6 @@ __global__ void __launch_bounds__(max_threads(kVectors)) norm_kernel(const NormP
       for (int i = 0; i < kLane; ++i) x[i] = e4m3_quotient(x[i], by, ScaleForm::reciprocal, nan);
     }
     *reinterpret_cast<uint2*>(quant.out + start + at) = encode_e4m3(x);
-  };
-
-  const auto store_scale = [&](std::int64_t group, std::int64_t groups, float scale) {
-    if (quant.scale_dtype == ScaleDtype::f32) {
-      const std::int64_t at = quant.layout == ScaleLayout::column_major ? group * params.rows + row : row * groups + group;
-      static_cast<std::uint32_t*>(quant.scale_out)[at] = F32::encode(scale);
-      return;
-    }
-    auto* bytes = static_cast<std::uint8_t*>(quant.scale_out);
-    const std::uint8_t code = Ue8m0::encode_up(scale);
-    if (quant.layout == ScaleLayout::column_major_packed) bytes[packed_scale_offset(row, group, params.rows)] = code;
-    else if (quant.layout == ScaleLayout::column_major) bytes[group * params.rows + row] = code;
-    else bytes[row * groups + group] = code;
   };
 
   if (quant.scheme == QuantScheme::fp8_static) {
@@ -246,10 +236,9 @@ __global__ void __launch_bounds__(max_threads(kVectors)) norm_kernel(const NormP
       const unsigned found = largest(j);
       max = found > max ? found : max;
     });
-    auto* const spare = reinterpret_cast<unsigned*>(shared + (exact ? workers : lanes));
-    float scale = dynamic_scale(float_of(row_max(max, spare)), quant.floor);
+    float scale = dynamic_scale(float_of(row_max(max, reinterpret_cast<unsigned*>(spare))), quant.floor);
     if (quant.scale_dtype == ScaleDtype::ue8m0) scale = power_of_two_scale(scale);
-    if (thread == 0) store_scale(0, 1, scale);
+    if (thread == 0) store_scale(quant, params.rows, row, 0, 1, scale);
     const Divisor by(scale);
     each([&](int j, int at) { store_codes(j, at, by); });
     return;
@@ -260,7 +249,7 @@ __global__ void __launch_bounds__(max_threads(kVectors)) norm_kernel(const NormP
     each([&](int j, int at) {
       float scale = dynamic_scale(float_of(group_max(largest(j), lanes_per_group)), quant.floor);
       if (quant.scale_dtype == ScaleDtype::ue8m0) scale = power_of_two_scale(scale);
-      if (at % quant.group == 0) store_scale(at / quant.group, groups, scale);
+      if (at % quant.group == 0) store_scale(quant, params.rows, row, at / quant.group, groups, scale);
       store_codes(j, at, Divisor(scale));
     });
     return;
@@ -284,12 +273,7 @@ __global__ void __launch_bounds__(max_threads(kVectors)) norm_kernel(const NormP
         packed[i] = static_cast<std::uint8_t>(quantise_e2m1(x[2 * i], factor) |
                                               (quantise_e2m1(x[2 * i + 1], factor) << 4));
       *reinterpret_cast<std::uint32_t*>(quant.out + (start + at) / 2) = *reinterpret_cast<const std::uint32_t*>(packed);
-      if (at % 16 == 0) {
-        auto* bytes = static_cast<std::uint8_t*>(quant.scale_out);
-        const std::int64_t to =
-            quant.layout == ScaleLayout::swizzled_128x4 ? swizzled_scale_offset(row, at / 16, blocks) : row * blocks + at / 16;
-        bytes[to] = scale;
-      }
+      if (at % 16 == 0) store_block_scale(quant, row, at / 16, blocks, scale);
     });
   }
 }

@@ -65,11 +65,11 @@ __device__ __forceinline__ float tree_of_words(const float* words, int width) {
  */
 template <int kVectors>
 __device__ float inverse_rms_of_row(float (&lane)[kVectors], int lanes, int workers, bool exact, int hidden, float eps,
-                                    float* words) {
+                                    float* words, float* spare) {
   const int threads = static_cast<int>(blockDim.x);
   const int thread = static_cast<int>(threadIdx.x);
   int width = exact ? workers : lanes;
-  float* const result = words + width + 32;
+  float* const result = spare + 32;
   if (exact) {
 #pragma unroll
     for (int half = kVectors / 2; half > 0; half /= 2) {
@@ -94,7 +94,7 @@ __device__ float inverse_rms_of_row(float (&lane)[kVectors], int lanes, int work
   return *result;
 }
 
-/** Largest of all threads' bits; `words` are 32 that nothing else uses. */
+/** Largest of all threads' bits; `words` are the 32 spare ones. */
 __device__ __forceinline__ unsigned row_max(unsigned bits, unsigned* words) {
   const int thread = static_cast<int>(threadIdx.x);
   bits = __reduce_max_sync(kWholeWarp, bits);

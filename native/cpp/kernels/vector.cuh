@@ -53,36 +53,31 @@ __device__ __forceinline__ void decode(const Vector<F16>& packed, float (&value)
   }
 }
 
-/** `T::encode` of each element; two at a time where the GPU converts so. */
+/** `T::encode` of two neighbours, as one word. */
 template <typename T>
-__device__ __forceinline__ Vector<T> encode(const float (&value)[kLane]);
+__device__ __forceinline__ unsigned encode_pair(float low, float high);
 
 template <>
-__device__ __forceinline__ Vector<F32> encode<F32>(const float (&value)[kLane]) {
-  Vector<F32> packed;
-#pragma unroll
-  for (int i = 0; i < kLane; ++i) packed.word[i] = F32::encode(value[i]);
-  return packed;
+__device__ __forceinline__ unsigned encode_pair<Bf16>(float low, float high) {
+  const __nv_bfloat162 pair = __floats2bfloat162_rn(low, high);
+  return *reinterpret_cast<const unsigned*>(&pair);
 }
 
 template <>
-__device__ __forceinline__ Vector<Bf16> encode<Bf16>(const float (&value)[kLane]) {
-  Vector<Bf16> packed;
-#pragma unroll
-  for (int i = 0; i < kLane; i += 2) {
-    const __nv_bfloat162 pair = __floats2bfloat162_rn(value[i], value[i + 1]);
-    packed.word[i / 2] = *reinterpret_cast<const unsigned*>(&pair);
-  }
-  return packed;
+__device__ __forceinline__ unsigned encode_pair<F16>(float low, float high) {
+  const __half2 pair = __floats2half2_rn(low, high);
+  return *reinterpret_cast<const unsigned*>(&pair);
 }
 
-template <>
-__device__ __forceinline__ Vector<F16> encode<F16>(const float (&value)[kLane]) {
-  Vector<F16> packed;
+/** `T::encode` of each element; two at a time where two share a word. */
+template <typename T>
+__device__ __forceinline__ Vector<T> encode(const float (&value)[kLane]) {
+  constexpr int kPerWord = kLane / Vector<T>::kWords;
+  Vector<T> packed;
 #pragma unroll
-  for (int i = 0; i < kLane; i += 2) {
-    const __half2 pair = __floats2half2_rn(value[i], value[i + 1]);
-    packed.word[i / 2] = *reinterpret_cast<const unsigned*>(&pair);
+  for (int i = 0; i < kLane; i += kPerWord) {
+    if constexpr (kPerWord == 1) packed.word[i] = T::encode(value[i]);
+    else packed.word[i / 2] = encode_pair<T>(value[i], value[i + 1]);
   }
   return packed;
 }

@@ -34,7 +34,7 @@ struct NormGeometry {
 /** Words behind the lanes of a row in shared memory: one per warp, and the result. */
 constexpr int kSpareWords = 64;
 
-/** Lanes of a group that share a scale; 0 where nothing is quantised in groups. */
+/** Whether the lanes of a group, which share a scale, are neighbours in one warp. */
 inline bool groups_stay_in_warps(int threads, int vectors, int lanes_per_group) {
   return lanes_per_group <= 1 || vectors == 1 || threads % lanes_per_group == 0;
 }

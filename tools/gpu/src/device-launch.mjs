@@ -2,9 +2,11 @@
 const GUARD = 4096;
 const GUARD_BYTE = 0x5c;
 
+/** @typedef {import('@arfuse/native').OnDevice<import('@arfuse/native').NativeNormLaunch>} OnDevice */
 /** @typedef {{ host: Uint8Array, offset: number }} Placed a host buffer and where it lies */
 
-const align = (/** @type {number} */ bytes) => Math.ceil(bytes / 256) * 256;
+/** The next multiple of 256, where an allocation could begin. */
+export const align = (/** @type {number} */ bytes) => Math.ceil(bytes / 256) * 256;
 
 /**
  * Puts a host launch's buffers into device memory, each between guard bands, and gives the same launch with places.
@@ -33,7 +35,7 @@ export function toDevice(binding, stream, device, launch) {
   };
   walk(launch);
   const memory = new binding.DeviceMemory(device, size);
-  /** @type {(value: any) => any} */
+  /** @type {(value: unknown) => unknown} */
   const convert = (value) => {
     if (ArrayBuffer.isView(value)) return { memory, ...places.get(value) };
     if (Array.isArray(value)) return value.map(convert);
@@ -42,7 +44,8 @@ export function toDevice(binding, stream, device, launch) {
   };
   stream.fill({ memory, offset: 0 }, GUARD_BYTE, size);
   for (const { host, offset } of buffers) stream.write({ memory, offset }, host);
-  return { memory, size, buffers, launch: convert(launch) };
+  const placed = /** @type {OnDevice} */ (convert(launch));
+  return { memory, size, buffers, launch: placed };
 }
 
 /**

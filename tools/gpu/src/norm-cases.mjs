@@ -1,18 +1,8 @@
+import { Random, scaleBytes } from '@arfuse/reference';
+
 /** @typedef {import('@arfuse/native').NativeNormLaunch} Launch */
 /** @typedef {import('@arfuse/native').NativeArithmetic} Arithmetic */
 /** @typedef {import('@arfuse/native').NativeDtype} Dtype */
-
-/** splitmix32: equal on every machine. @param {number} seed */
-export function random(seed) {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x9e3779b9) >>> 0;
-    let z = state;
-    z = Math.imul(z ^ (z >>> 16), 0x21f0aaad);
-    z = Math.imul(z ^ (z >>> 15), 0x735a2d97);
-    return (z ^ (z >>> 15)) >>> 0;
-  };
-}
 
 /** Runs of stages, as options of a launch. */
 export const RUNS = [
@@ -69,13 +59,13 @@ const WIDTH = { bf16: 2, f16: 2, f32: 4 };
 /**
  * Codes of rows: ordinary values, and rows of large, tiny, zero, infinite and NaN values.
  *
- * @param {() => number} word
+ * @param {Random} random
  * @param {Arithmetic} arithmetic
  * @param {Dtype} dtype
  * @param {number} rows
  * @param {number} hidden
  */
-function activations(word, arithmetic, dtype, rows, hidden) {
+function activations(random, arithmetic, dtype, rows, hidden) {
   const values = new Float32Array(rows * hidden);
   const [large, tiny] = dtype === 'f16' ? [64, 2 ** -20] : [2 ** 40, 2 ** -60];
   const gains = [1, large, tiny, 0, 1, 1, -0, 1];
@@ -83,7 +73,7 @@ function activations(word, arithmetic, dtype, rows, hidden) {
     const kind = row % 8;
     const gain = /** @type {number} */ (gains[kind]);
     for (let i = 0; i < hidden; i += 1) {
-      const value = (word() / 2 ** 31 - 1) * 3 + word() / 2 ** 32;
+      const value = (2 * random.uniform() - 1) * 3 + random.uniform();
       values[row * hidden + i] = gain === 0 ? gain : value * gain;
     }
     if (kind === 4) values[row * hidden + (row % hidden)] = Number.POSITIVE_INFINITY;
@@ -99,21 +89,6 @@ function codes(arithmetic, dtype, values) {
   return made;
 }
 
-const pad = (/** @type {number} */ value, /** @type {number} */ to) => Math.ceil(value / to) * to;
-
-/**
- * @param {string} scaleDtype
- * @param {string} layout
- * @param {number} rows
- * @param {number} groups
- */
-function scaleBytes(scaleDtype, layout, rows, groups) {
-  if (scaleDtype === 'f32') return rows * groups * 4;
-  if (layout === 'column_major_packed')
-    return 4 * (rows + (Math.ceil(groups / 4) - 1) * pad(rows, 4));
-  return layout === 'swizzled_128x4' ? pad(rows, 128) * pad(groups, 4) : rows * groups;
-}
-
 /**
  * A launch on the host with fresh random inputs and poisoned outputs.
  *
@@ -124,25 +99,19 @@ function scaleBytes(scaleDtype, layout, rows, groups) {
  * @param {number} hidden
  * @param {number} seed
  * @param {number} poison byte of the outputs before the launch
- * @returns {{ launch: Launch, outputs: Uint8Array[] } | undefined} undefined where the run does not fit the shape
+ * @returns {Launch | undefined} undefined where the run does not fit the shape
  */
 export function launchOf(arithmetic, run, dtype, rows, hidden, seed, poison) {
   const { quant } = /** @type {any} */ (run);
   const group = quant?.group ?? (quant?.scheme === 'nvfp4' ? 16 : hidden);
   if (hidden % group !== 0) return undefined;
-  const word = random(seed);
-  /** @type {Uint8Array[]} */
-  const outputs = [];
-  const output = (/** @type {number} */ bytes) => {
-    const made = new Uint8Array(bytes).fill(poison);
-    outputs.push(made);
-    return made;
-  };
+  const random = new Random(seed);
+  const output = (/** @type {number} */ bytes) => new Uint8Array(bytes).fill(poison);
   const vector = (/** @type {Dtype} */ weightDtype, /** @type {number} */ mean) =>
     codes(
       arithmetic,
       weightDtype,
-      Float32Array.from({ length: hidden }, () => mean + (word() / 2 ** 32 - 0.5) * 0.5),
+      Float32Array.from({ length: hidden }, () => mean + (random.uniform() - 0.5) * 0.5),
     );
   const norm = (/** @type {any} */ options) => {
     const weightDtype = options.weightDtype === undefined ? dtype : options.weightDtype;
@@ -163,7 +132,7 @@ export function launchOf(arithmetic, run, dtype, rows, hidden, seed, poison) {
     dtype,
     rows,
     hidden,
-    x: activations(word, arithmetic, dtype, rows, hidden),
+    x: activations(random, arithmetic, dtype, rows, hidden),
     ...(prologues
       ? {
           prologues: prologues.map((/** @type {'bias' | number} */ step) =>
@@ -177,17 +146,22 @@ export function launchOf(arithmetic, run, dtype, rows, hidden, seed, poison) {
       ? {
           residual: {
             ...residual,
-            x: activations(word, arithmetic, dtype, rows, hidden),
+            x: activations(random, arithmetic, dtype, rows, hidden),
             out: output(bytes),
           },
         }
       : {}),
     ...(last ? { norm: { unroundedInput: false, ...norm(last) } } : {}),
   };
-  if (!quant) return { launch: /** @type {any} */ (launch), outputs };
+  if (!quant) return /** @type {any} */ (launch);
   const dynamic = quant.scheme === 'fp8_token' || quant.scheme === 'fp8_group';
   const scaleDtype = quant.scheme === 'nvfp4' ? 'f8e4m3fn' : (quant.scaleDtype ?? 'f32');
   const layout = quant.layout ?? 'row_major';
+  const scales = {
+    dtype: scaleDtype,
+    shape: [rows, hidden / group],
+    data: new Float64Array((rows * hidden) / group).fill(1),
+  };
   const made = {
     roundedInput: true,
     nan: 'propagate',
@@ -201,8 +175,8 @@ export function launchOf(arithmetic, run, dtype, rows, hidden, seed, poison) {
           floor: dynamic ? 1e-10 : 0,
           scaleDtype,
           layout,
-          scaleOut: output(scaleBytes(scaleDtype, layout, rows, hidden / group)),
+          scaleOut: output(scaleBytes(scales, layout).length),
         }),
   };
-  return { launch: /** @type {any} */ ({ ...launch, quant: made }), outputs };
+  return /** @type {any} */ ({ ...launch, quant: made });
 }

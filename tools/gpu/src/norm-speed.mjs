@@ -1,3 +1,5 @@
+import { align } from './device-launch.mjs';
+
 /** @typedef {{ rows: number, hidden: number }} Shape */
 /** @typedef {'norm' | 'fp8 static' | 'fp8 token'} Form */
 
@@ -19,8 +21,6 @@ export function shapes(quick) {
 const COLD_BYTES = 512 * 2 ** 20;
 const ROUNDS = 15;
 const WEIGHT_BYTES = 2 ** 18;
-
-const align = (/** @type {number} */ bytes) => Math.ceil(bytes / 256) * 256;
 
 /** One shape and form: a graph of launches over data that is cold in L2, and one of copies of as many bytes. */
 export class SpeedRun {
