@@ -1,5 +1,5 @@
 /** Number that the loader and the addon must share; raised when the addon's functions change. */
-export const NATIVE_ABI = 1;
+export const NATIVE_ABI = 2;
 
 /** Dtypes of activations and weights that the kernels are compiled for. */
 export type NativeDtype = 'bf16' | 'f16' | 'f32';
@@ -140,6 +140,22 @@ export interface NativeGraph {
   close(): void;
 }
 
+/** A prepared kernel: its buffers and parameters are checked once. */
+export interface NativeLaunch {
+  /** Most rows that it may be enqueued for. */
+  readonly maxRows: number;
+  close(): void;
+}
+
+/** Host memory that copies do not stage and kernels reach. */
+export interface NativePinnedMemory {
+  /** The memory; detached by `close()`. */
+  readonly array: Uint8Array;
+  /** The address that kernels take. */
+  readonly address: bigint;
+  close(): void;
+}
+
 /** Copies and launches in order. Everything but `sync` only enqueues; nothing blocks Node's thread. */
 export interface NativeStream {
   /** The host array must stay as it is until `sync`. */
@@ -150,13 +166,19 @@ export interface NativeStream {
   /** Bytes from one place to another of the same device. */
   copy(to: NativePlace, from: NativePlace, count: number): void;
   norm(launch: OnDevice<NativeNormLaunch>): void;
+  /** A prepared kernel for 1 … `maxRows` rows. */
+  enqueue(launch: NativeLaunch, rows: number): void;
   record(event: NativeEvent): void;
+  /** What is enqueued from here on runs after the event's point has been passed. */
+  wait(event: NativeEvent): void;
   /** What is enqueued from here on is kept and does not run. */
   beginCapture(): void;
   /** The sequence since `beginCapture`. */
   endCapture(): NativeGraph;
   /** Enqueues a captured sequence. */
   launch(graph: NativeGraph): void;
+  /** Whether everything enqueued so far has run. Waits for nothing. */
+  idle(): boolean;
   /** Settles when everything before it has run; rejects with the CUDA error's name as `code`. */
   sync(): Promise<void>;
 }
@@ -171,7 +193,16 @@ export interface NativeBinding {
   devices?(): NativeDeviceReport;
   /** Loads every kernel onto a device: a first launch would block behind a kernel that spins. */
   loadKernels?(device: number): void;
-  readonly DeviceMemory?: new (device: number, bytes: number) => NativeDeviceMemory;
+  /** With an address: a view of memory that another part of the process owns. */
+  readonly DeviceMemory?: new (
+    device: number,
+    bytes: number,
+    address?: bigint,
+  ) => NativeDeviceMemory;
   readonly Event?: new (device: number) => NativeEvent;
-  readonly Stream?: new (device: number) => NativeStream;
+  readonly PinnedMemory?: new (bytes: number) => NativePinnedMemory;
+  /** With a handle: around a `cudaStream_t` that another part of the process owns. */
+  readonly Stream?: new (device: number, handle?: bigint) => NativeStream;
+  /** A norm over device memory; `rows` of the launch is the most it will be enqueued for. */
+  prepareNorm?(device: number, launch: OnDevice<NativeNormLaunch>): NativeLaunch;
 }

@@ -1,5 +1,6 @@
 #include <napi.h>
 
+#include "arguments.hpp"
 #include "arithmetic.hpp"
 #if defined(ARFUSE_CUDA)
 #include "../device/devices.hpp"
@@ -9,13 +10,16 @@
 #include "event.hpp"
 #include "graph.hpp"
 #include "instance_data.hpp"
+#include "launch.hpp"
+#include "pinned_memory.hpp"
+#include "prepare_norm.hpp"
 #include "stream.hpp"
 #endif
 
 namespace {
 
 /** Raised with every change of what the loader's TypeScript relies on. */
-constexpr int kAbi = 1;
+constexpr int kAbi = 2;
 
 #if defined(ARFUSE_CUDA)
 /** `devices()`: what the CUDA runtime sees. Opens the driver, so it is called in a child process only. */
@@ -47,7 +51,7 @@ Napi::Value devices(const Napi::CallbackInfo& info) {
 #if defined(ARFUSE_CUDA)
 /** `loadKernels(device)`: loads every kernel onto a device, since a first launch blocks behind one that spins. */
 void load_kernels(const Napi::CallbackInfo& info) {
-  const int device = info[0].ToNumber().Int32Value();
+  const int device = arfuse::binding::ordinal_of(info[0]);
   arfuse::binding::cuda_call(info.Env(), [&] {
     const arfuse::DeviceGuard guard(device);
     arfuse::check(arfuse::load_norm_kernels(), "cudaFuncGetAttributes");
@@ -64,9 +68,12 @@ Napi::Object initialise(Napi::Env env, Napi::Object exports) {
   exports.Set("loadKernels", Napi::Function::New(env, load_kernels, "loadKernels"));
   exports.Set("DeviceMemory", arfuse::binding::DeviceMemory::define(env));
   exports.Set("Event", arfuse::binding::EventObject::define(env));
+  exports.Set("PinnedMemory", arfuse::binding::PinnedMemory::define(env));
   exports.Set("Stream", arfuse::binding::StreamObject::define(env));
+  exports.Set("prepareNorm", Napi::Function::New(env, arfuse::binding::prepare_norm, "prepareNorm"));
   auto* data = new arfuse::binding::InstanceData();
   data->graph = Napi::Persistent(arfuse::binding::GraphObject::define(env));
+  data->launch = Napi::Persistent(arfuse::binding::LaunchObject::define(env));
   env.SetInstanceData(data);
 #else
   exports.Set("cudaArchitectures", env.Null());

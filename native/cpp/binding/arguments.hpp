@@ -3,6 +3,7 @@
 #include <napi.h>
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <utility>
 
@@ -35,6 +36,22 @@ inline int integer_of(Napi::Object object, const char* key, int least, int most)
   if (!(value >= least && value <= most) || value != static_cast<double>(static_cast<int>(value)))
     refuse(object.Env(), key, "an integer from " + std::to_string(least) + " to " + std::to_string(most));
   return static_cast<int>(value);
+}
+
+/** Ordinal of a device. */
+inline int ordinal_of(Napi::Value value) {
+  const double number = value.IsNumber() ? value.As<Napi::Number>().DoubleValue() : -1.0;
+  if (!(number >= 0 && number < 4096) || number != static_cast<double>(static_cast<int>(number)))
+    refuse(value.Env(), "device", "an ordinal from 0");
+  return static_cast<int>(number);
+}
+
+/** An address of device memory, or a handle, that another part of the process made. */
+inline void* address_of(Napi::Value value, const std::string& name) {
+  bool lossless = false;
+  const std::uint64_t address = value.IsBigInt() ? value.As<Napi::BigInt>().Uint64Value(&lossless) : 0;
+  if (!lossless) refuse(value.Env(), name, "a BigInt of 64 bits");
+  return reinterpret_cast<void*>(static_cast<std::uintptr_t>(address));
 }
 
 inline bool flag_of(Napi::Object object, const char* key) {

@@ -2,6 +2,7 @@
 
 #include <napi.h>
 
+#include <exception>
 #include <utility>
 
 #include "../device/cuda_error.hpp"
@@ -22,6 +23,10 @@ auto cuda_call(Napi::Env env, Call&& call) {
     return std::forward<Call>(call)();
   } catch (const CudaError& failure) {
     throw to_error(env, failure);
+  } catch (const Napi::Error&) {
+    throw;
+  } catch (const std::exception& failure) {
+    throw Napi::Error::New(env, failure.what());
   }
 }
 

@@ -22,13 +22,19 @@ Napi::Function DeviceMemory::define(Napi::Env env) {
 }
 
 DeviceMemory::DeviceMemory(const Napi::CallbackInfo& info) : Napi::ObjectWrap<DeviceMemory>(info) {
-  if (!info[0].IsNumber() || !info[1].IsNumber()) refuse(info.Env(), "DeviceMemory", "a device and a byte count");
+  if (!info[1].IsNumber()) refuse(info.Env(), "DeviceMemory", "a device and a byte count");
   info.This().As<Napi::Object>().TypeTag(&kTag);
-  const int device = info[0].As<Napi::Number>().Int32Value();
+  const int device = ordinal_of(info[0]);
   const double bytes = info[1].As<Napi::Number>().DoubleValue();
   if (!(bytes >= 1 && bytes <= 9007199254740991.0)) refuse(info.Env(), "bytes", "a number of 1 or more");
-  cuda_call(info.Env(),
-            [&] { allocation_ = std::make_unique<DeviceAllocation>(device, static_cast<std::size_t>(bytes)); });
+  const auto count = static_cast<std::size_t>(bytes);
+  if (info[2].IsUndefined()) {
+    cuda_call(info.Env(), [&] { allocation_ = std::make_unique<DeviceAllocation>(device, count); });
+    return;
+  }
+  void* address = address_of(info[2], "address");
+  if (reinterpret_cast<std::uintptr_t>(address) % kAlignment != 0) refuse(info.Env(), "address", "a multiple of 16");
+  allocation_ = std::make_unique<DeviceAllocation>(device, count, address);
 }
 
 const DeviceAllocation& DeviceMemory::allocation(Napi::Env env) const {

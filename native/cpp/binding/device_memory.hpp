@@ -8,7 +8,10 @@
 
 namespace arfuse::binding {
 
-/** `new DeviceMemory(device, bytes)`: memory that lives until `close()`, or until nothing refers to it. */
+/**
+ * `new DeviceMemory(device, bytes, address?)`: memory that lives until `close()`, or until nothing refers to it. With an
+ * address it is a view of memory that another part of the process owns.
+ */
 class DeviceMemory : public Napi::ObjectWrap<DeviceMemory> {
  public:
   static constexpr napi_type_tag kTag = {0x51c80f3ad2764be9, 0xb7e3902f6a14d85c};

@@ -10,9 +10,8 @@ Napi::Function EventObject::define(Napi::Env env) {
 }
 
 EventObject::EventObject(const Napi::CallbackInfo& info) : Napi::ObjectWrap<EventObject>(info) {
-  if (!info[0].IsNumber()) refuse(info.Env(), "Event", "a device");
   info.This().As<Napi::Object>().TypeTag(&kTag);
-  const int device = info[0].As<Napi::Number>().Int32Value();
+  const int device = ordinal_of(info[0]);
   cuda_call(info.Env(), [&] { event_ = std::make_unique<Event>(device); });
 }
 

@@ -8,6 +8,8 @@ namespace arfuse::binding {
 struct InstanceData {
   /** Makes what `Stream.endCapture()` returns. */
   Napi::FunctionReference graph;
+  /** Makes what `prepare…()` returns. */
+  Napi::FunctionReference launch;
 };
 
 inline InstanceData& instance_data(Napi::Env env) { return *env.GetInstanceData<InstanceData>(); }

@@ -7,6 +7,7 @@
 #include "event.hpp"
 #include "graph.hpp"
 #include "instance_data.hpp"
+#include "launch.hpp"
 #include "norm_arguments.hpp"
 #include "wrapped.hpp"
 
@@ -65,17 +66,24 @@ Napi::Function StreamObject::define(Napi::Env env) {
                          InstanceMethod<&StreamObject::fill>("fill"),
                          InstanceMethod<&StreamObject::copy>("copy"),
                          InstanceMethod<&StreamObject::norm>("norm"),
+                         InstanceMethod<&StreamObject::enqueue>("enqueue"),
                          InstanceMethod<&StreamObject::record>("record"),
+                         InstanceMethod<&StreamObject::wait>("wait"),
                          InstanceMethod<&StreamObject::begin_capture>("beginCapture"),
                          InstanceMethod<&StreamObject::end_capture>("endCapture"),
                          InstanceMethod<&StreamObject::launch>("launch"),
+                         InstanceMethod<&StreamObject::idle>("idle"),
                          InstanceMethod<&StreamObject::sync>("sync"),
                      });
 }
 
 StreamObject::StreamObject(const Napi::CallbackInfo& info) : Napi::ObjectWrap<StreamObject>(info) {
-  if (!info[0].IsNumber()) refuse(info.Env(), "Stream", "a device");
-  const int device = info[0].As<Napi::Number>().Int32Value();
+  info.This().As<Napi::Object>().TypeTag(&kTag);
+  const int device = ordinal_of(info[0]);
+  if (!info[1].IsUndefined()) {
+    stream_ = std::make_shared<Stream>(device, static_cast<cudaStream_t>(address_of(info[1], "handle")));
+    return;
+  }
   cuda_call(info.Env(), [&] { stream_ = std::make_shared<Stream>(device); });
 }
 
@@ -128,10 +136,31 @@ void StreamObject::norm(const Napi::CallbackInfo& info) {
   });
 }
 
+/** `enqueue(launch, rows)`: a prepared kernel. */
+void StreamObject::enqueue(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  Launch& launch = wrapped<LaunchObject>(info[0], "launch").launch(env);
+  const double rows = info[1].IsNumber() ? info[1].As<Napi::Number>().DoubleValue() : 0.0;
+  if (!(rows >= 1 && rows <= launch.max_rows()) || rows != static_cast<double>(static_cast<int>(rows)))
+    refuse(env, "rows", "a whole number from 1 to " + std::to_string(launch.max_rows()));
+  if (launch.device() != stream_->device())
+    refuse(env, "launch", "one of device " + std::to_string(stream_->device()) + ", the stream's");
+  cuda_call(env, [&] {
+    const DeviceGuard guard(stream_->device());
+    launch.enqueue(static_cast<int>(rows), stream_->get());
+  });
+}
+
 /** `record(event)`: the event keeps when the device comes to this point. */
 void StreamObject::record(const Napi::CallbackInfo& info) {
   const Event& event = wrapped<EventObject>(info[0], "event").event();
   cuda_call(info.Env(), [&] { check(cudaEventRecord(event.get(), stream_->get()), "cudaEventRecord"); });
+}
+
+/** `wait(event)`: what is enqueued from here on runs after the event's point has been passed. */
+void StreamObject::wait(const Napi::CallbackInfo& info) {
+  const Event& event = wrapped<EventObject>(info[0], "event").event();
+  cuda_call(info.Env(), [&] { check(cudaStreamWaitEvent(stream_->get(), event.get(), 0), "cudaStreamWaitEvent"); });
 }
 
 /** `beginCapture()`: what is enqueued from here on is kept and does not run. */
@@ -158,6 +187,17 @@ Napi::Value StreamObject::end_capture(const Napi::CallbackInfo& info) {
 void StreamObject::launch(const Napi::CallbackInfo& info) {
   const Graph& graph = wrapped<GraphObject>(info[0], "graph").graph(info.Env());
   cuda_call(info.Env(), [&] { check(cudaGraphLaunch(graph.get(), stream_->get()), "cudaGraphLaunch"); });
+}
+
+/** `idle()`: whether everything enqueued so far has run. Waits for nothing. */
+Napi::Value StreamObject::idle(const Napi::CallbackInfo& info) {
+  const cudaError_t state = cudaStreamQuery(stream_->get());
+  if (state == cudaErrorNotReady) {
+    cudaGetLastError();
+    return Napi::Boolean::New(info.Env(), false);
+  }
+  cuda_call(info.Env(), [&] { check(state, "cudaStreamQuery"); });
+  return Napi::Boolean::New(info.Env(), true);
 }
 
 Napi::Value StreamObject::sync(const Napi::CallbackInfo& info) {

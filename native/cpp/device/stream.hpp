@@ -13,7 +13,11 @@ class Stream {
     const DeviceGuard guard(device);
     check(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "cudaStreamCreateWithFlags");
   }
-  ~Stream() { cudaStreamDestroy(stream_); }
+  /** A stream that another part of the process owns. */
+  Stream(int device, cudaStream_t stream) : device_(device), stream_(stream), owned_(false) {}
+  ~Stream() {
+    if (owned_) cudaStreamDestroy(stream_);
+  }
   Stream(const Stream&) = delete;
   Stream& operator=(const Stream&) = delete;
 
@@ -23,6 +27,7 @@ class Stream {
  private:
   int device_;
   cudaStream_t stream_ = nullptr;
+  bool owned_ = true;
 };
 
 }  // namespace arfuse

@@ -13,7 +13,12 @@ class DeviceAllocation {
     const DeviceGuard guard(device);
     check(cudaMalloc(&address_, bytes), "cudaMalloc");
   }
-  ~DeviceAllocation() { cudaFree(address_); }
+  /** Memory that another part of the process owns. */
+  DeviceAllocation(int device, std::size_t bytes, void* address)
+      : device_(device), bytes_(bytes), address_(address), owned_(false) {}
+  ~DeviceAllocation() {
+    if (owned_) cudaFree(address_);
+  }
   DeviceAllocation(const DeviceAllocation&) = delete;
   DeviceAllocation& operator=(const DeviceAllocation&) = delete;
 
@@ -25,6 +30,7 @@ class DeviceAllocation {
   int device_;
   std::size_t bytes_;
   void* address_ = nullptr;
+  bool owned_ = true;
 };
 
 }  // namespace arfuse

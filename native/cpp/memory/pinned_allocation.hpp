@@ -6,11 +6,11 @@
 
 namespace arfuse {
 
-/** Host memory that copies do not stage: they run asynchronously. */
+/** Host memory that copies do not stage, and that kernels of every device read and write at the same address. */
 class PinnedAllocation {
  public:
   explicit PinnedAllocation(std::size_t bytes) : bytes_(bytes) {
-    check(cudaHostAlloc(&address_, bytes, cudaHostAllocPortable), "cudaHostAlloc");
+    check(cudaHostAlloc(&address_, bytes, cudaHostAllocPortable | cudaHostAllocMapped), "cudaHostAlloc");
   }
   ~PinnedAllocation() { cudaFreeHost(address_); }
   PinnedAllocation(const PinnedAllocation&) = delete;
