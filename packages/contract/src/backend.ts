@@ -1,4 +1,5 @@
 import { BackendError } from './errors/errors.ts';
+import type { OpenKernels } from './execution/kernel-executor.ts';
 import type { Kernel } from './kernel.ts';
 import { requireSpecificationVersion } from './specification-version.ts';
 import type { ThresholdTable } from './table.ts';
@@ -25,6 +26,8 @@ export interface Backend {
   readonly kernels: readonly Kernel[];
   /** Threshold tables that come with the backend. */
   readonly tables?: readonly ThresholdTable[];
+  /** Makes the kernels ready on a GPU; absent from a backend that is for planning only. */
+  readonly open?: OpenKernels;
 }
 
 /** Splits `npm-name/kernel` at its last slash. */

@@ -1,4 +1,4 @@
-import { BackendError, canonicalJson, type Plan, PolicyError } from '@arfuse/contract';
+import { BackendError, canonicalJson, type Plan, PolicyError, placeSteps } from '@arfuse/contract';
 import { createFlashInfer, flashinfer } from '@arfuse/flashinfer';
 import { symmMem } from '@arfuse/symm-mem';
 import fc from 'fast-check';
@@ -13,7 +13,6 @@ import {
   printPlan,
   staticOrder,
 } from '../src/index.ts';
-import { placeSteps } from '../src/rewrite/steps-of-site.ts';
 import { kernels, ONE_SHOT, planOf, RING, TWO_SHOT, WINDOWS } from './plan-of.ts';
 import { CHAINS, H200_2, sample, sourceOf } from './sample.ts';
 

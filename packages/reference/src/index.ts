@@ -1,3 +1,5 @@
+export type { Intercept, KernelCall } from './device/kernels.ts';
+export * from './device/reference-devices.ts';
 export * from './inputs/random.ts';
 export * from './inputs/rows.ts';
 export * from './kernels/execute.ts';

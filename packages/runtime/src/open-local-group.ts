@@ -12,8 +12,13 @@ import { PortLink } from './wire/port-link.ts';
 export type LocalGroupOptions = GroupOptions &
   (
     | { readonly ranks: number; readonly devices?: undefined }
-    /** Ordinals of accelerators by rank, e.g. `[0, 1]`; none twice. */
-    | { readonly devices: readonly number[]; readonly ranks?: undefined }
+    | {
+        /** Ordinals of accelerators by rank, e.g. `[0, 1]`. */
+        readonly devices: readonly number[];
+        /** How often an ordinal may occur. Default 1; more is for tests and machines with one card. */
+        readonly ranksPerDevice?: number;
+        readonly ranks?: undefined;
+      }
   );
 
 /** A place in a local group, for a worker thread: send it there with `transferList: [seat.port]`. */
@@ -30,18 +35,19 @@ export interface LocalSeat {
 const MOST_RANKS = 1024;
 const OPENER = 'the thread that opened the group';
 
-function devicesOf({ ranks, devices }: LocalGroupOptions): readonly number[] {
+function devicesOf(options: LocalGroupOptions): readonly number[] {
+  const { ranks, devices } = options;
+  const most = 'ranksPerDevice' in options ? (options.ranksPerDevice ?? 1) : 1;
   const list =
     devices ??
     (Number.isInteger(ranks) ? Array.from({ length: ranks as number }, (_, rank) => rank) : []);
   const whole = list.every((device) => Number.isInteger(device) && device >= 0);
-  if (list.length > 0 && list.length <= MOST_RANKS && whole && new Set(list).size === list.length) {
-    return list;
-  }
+  const shared = Math.max(0, ...list.map((a) => list.filter((b) => a === b).length));
+  if (list.length > 0 && list.length <= MOST_RANKS && whole && shared <= most) return list;
   const given = devices ? { devices } : { ranks };
   throw new UsageError({
     message: `a local group cannot have ${JSON.stringify(given)}.`,
-    hint: `Give ranks from 1 to ${MOST_RANKS}, or devices such as [0, 1], none twice.`,
+    hint: `Give ranks from 1 to ${MOST_RANKS}, or devices such as [0, 1]; several ranks share one only with ranksPerDevice.`,
     details: given,
   });
 }

@@ -64,3 +64,8 @@ export class UnsupportedError extends ArfuseError {
 export class NativeError extends ArfuseError {
   readonly code = 'ARFUSE_NATIVE';
 }
+
+/** A device that failed, in the driver's own words, or that is used after it was closed. */
+export class DeviceError extends ArfuseError {
+  readonly code = 'ARFUSE_DEVICE';
+}

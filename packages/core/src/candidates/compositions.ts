@@ -1,5 +1,4 @@
-import type { Kernel, Stage } from '@arfuse/contract';
-import { stageOrders } from '../rewrite/steps-of-site.ts';
+import { type Kernel, type Stage, stageOrders } from '@arfuse/contract';
 import type { RunAdmissions, RunKey } from './run-admissions.ts';
 
 /** Runs that cover all stages of one order, each with its kernel. */

@@ -1,8 +1,10 @@
 import {
   canonicalJson,
+  type PlacedStep,
   PlanError,
   type PlanSegment,
   type PlanStep,
+  placeSteps,
   SITE_OUTPUTS,
   type SiteOutput,
   type Stage,
@@ -17,7 +19,6 @@ import {
   valueArg,
 } from '@arfuse/graph';
 import type { PairedSite } from './pair-sites.ts';
-import { type PlacedStep, placeSteps } from './steps-of-site.ts';
 
 /** Op of a rewritten site whose steps depend on the token count of the launch. */
 export const SITE_OP = 'arfuse.site';

@@ -1,25 +1,22 @@
 import {
   type Plan,
   PlanError,
+  placeSteps,
   type SiteClass,
   type SiteOutput,
   UsageError,
 } from '@arfuse/contract';
 import {
-  activationRows,
   executeSteps,
   idealSite,
   Random,
   type RefTensor,
   type SimulatedRanks,
-  type SiteInputs,
-  scalar,
-  vector,
 } from '@arfuse/reference';
 import { segmentFor } from '../rewrite/rewrite.ts';
-import { placeSteps } from '../rewrite/steps-of-site.ts';
 import { ranksFor } from '../verify/evaluated-class.ts';
 import { ulpAt } from '../verify/ulp.ts';
+import { siteInputs } from './site-inputs.ts';
 
 /** How the chain of sites is run. */
 export interface RunOptions {
@@ -115,16 +112,6 @@ function spread(times: readonly number[]): ClassRun['ms'] {
   };
 }
 
-/** Rows of one kind only: a run measures usual values, `verify` the unusual ones. */
-function plainRows(
-  site: { dtype: 'bf16' | 'f16' | 'f32'; hidden: number },
-  rows: number,
-  random: Random,
-): RefTensor {
-  const one = activationRows(site.dtype, 1, site.hidden * rows, random, false);
-  return { ...one, shape: [rows, site.hidden] };
-}
-
 function runChain(plan: Plan, tokens: number, random: Random, tallies: Map<string, Tally>): void {
   const classes = new Map(plan.classes.map((site) => [site.id, site]));
   const ranks = new Map<number, SimulatedRanks>();
@@ -138,36 +125,13 @@ function runChain(plan: Plan, tokens: number, random: Random, tallies: Map<strin
       });
     const group = ranks.get(site.group) ?? ranksFor(plan, site.group);
     ranks.set(site.group, group);
-    const fresh = random.fork(planSite.id);
-    const kinds = new Set(site.stages.map((stage) => stage.kind));
     const usable =
       residual?.shape[1] === site.hidden && residual.dtype === site.dtype ? residual : undefined;
-    const quant = site.stages.find((stage) => stage.kind === 'quant');
-    const inputs: SiteInputs = {
-      partials: Array.from({ length: group.count }, (_, rank) =>
-        Array.from({ length: kinds.has('merge') ? 2 : 1 }, (_unused, i) =>
-          plainRows(site, tokens, fresh.fork(`${rank} ${i}`)),
-        ),
-      ),
-      ...(kinds.has('residual')
-        ? { residual: usable ?? plainRows(site, tokens, fresh.fork('residual')) }
-        : {}),
-      weight: vector(
-        site.dtype,
-        site.hidden,
-        fresh.fork('weight'),
-        planSite.weightBias === 1 ? 0 : 1,
-      ),
-      ...(kinds.has('bias')
-        ? { bias: vector(site.dtype, site.hidden, fresh.fork('bias'), 0) }
-        : {}),
-      ...(kinds.has('pre_norm')
-        ? { preNormWeight: vector(site.dtype, site.hidden, fresh.fork('pre-norm'), 1) }
-        : {}),
-      ...(quant
-        ? { scale: scalar('f32', quant.kind === 'quant' && quant.scheme === 'nvfp4' ? 448 : 0.01) }
-        : {}),
-    };
+    const inputs = siteInputs(site, random.fork(planSite.id), {
+      ranks: group.count,
+      rows: tokens,
+      ...(usable ? { residual: usable } : {}),
+    });
     const segment = segmentFor(plan, site.id, tokens);
     const placed = placeSteps(site, segment.steps).map(({ stages }) => ({
       stages,

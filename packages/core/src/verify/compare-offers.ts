@@ -15,6 +15,7 @@ import {
   type PlanSegment,
   type Stage,
   type StepParameter,
+  stageOrders,
 } from '@arfuse/contract';
 import { intersect, type TokenRange } from '../candidates/admitted-ranges.ts';
 import { joinNumerics } from '../candidates/join-numerics.ts';
@@ -25,7 +26,6 @@ import {
   type RunKey,
   requestFor,
 } from '../candidates/run-admissions.ts';
-import { stageOrders } from '../rewrite/steps-of-site.ts';
 import type { GivenKernels } from './given-kernels.ts';
 import type { OfferDifference, OfferVerification } from './report.ts';
 

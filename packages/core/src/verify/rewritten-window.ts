@@ -3,6 +3,7 @@ import {
   type Plan,
   PlanError,
   type PlanSegment,
+  placeSteps,
   type SiteOutput,
   type Stage,
 } from '@arfuse/contract';
@@ -17,7 +18,6 @@ import {
 } from '@arfuse/reference';
 import type { PairedSite } from '../rewrite/pair-sites.ts';
 import { SITE_OP, STEP_OP, segmentFor } from '../rewrite/rewrite.ts';
-import { placeSteps } from '../rewrite/steps-of-site.ts';
 import { textOf, textsOf, valueOf, valuesOf } from './args.ts';
 import { bindRows } from './bind-rows.ts';
 import type { CapturedWindow } from './captured-window.ts';

@@ -1,6 +1,5 @@
-import { canonicalJson, type Plan, type PlanSegment } from '@arfuse/contract';
+import { canonicalJson, type Plan, type PlanSegment, placeSteps } from '@arfuse/contract';
 import { executeSteps } from '@arfuse/reference';
-import { placeSteps } from '../rewrite/steps-of-site.ts';
 import { compareFunction } from './compare-function.ts';
 import { compareKernels } from './compare-kernels.ts';
 import { compareProgram, compareRecord } from './compare-program.ts';

@@ -1,6 +1,6 @@
-import { itemsize } from '@arfuse/contract';
-import { toBits } from '../numeric/bits.ts';
-import type { RefTensor } from './ref-tensor.ts';
+import { type DType, itemsize } from '@arfuse/contract';
+import { fromBits, toBits } from '../numeric/bits.ts';
+import { type RefTensor, sizeOf } from './ref-tensor.ts';
 
 /**
  * Bytes of a tensor of floats as a GPU stores it: little-endian, row-major, e2m1 packed two to a byte with the first
@@ -24,4 +24,30 @@ export function tensorBytes({ dtype, data }: RefTensor): Uint8Array {
     else view.setUint32(4 * i, code, true);
   }
   return bytes;
+}
+
+/**
+ * The tensor that {@link tensorBytes} wrote.
+ * @throws UnsupportedError for a dtype that is no float of 32 bits or less
+ */
+export function tensorFromBytes(
+  dtype: DType,
+  shape: readonly number[],
+  bytes: Uint8Array,
+): RefTensor {
+  const data = new Float64Array(sizeOf(shape));
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const width = itemsize(dtype);
+  for (let i = 0; i < data.length; i += 1) {
+    const code =
+      dtype === 'f4e2m1fnx2'
+        ? (bytes[i >> 1]! >> (4 * (i % 2))) & 15
+        : width === 1
+          ? bytes[i]!
+          : width === 2
+            ? view.getUint16(2 * i, true)
+            : view.getUint32(4 * i, true);
+    data[i] = fromBits(dtype, code);
+  }
+  return { dtype, shape, data };
 }

@@ -6,13 +6,16 @@ import { deadlineFault, leftFault, lostFault } from './faults.ts';
 import {
   type Contribution,
   decodeContribution,
+  encodeFailed,
   encodeGathered,
+  encodeNotice,
   encodeNumbered,
   nameOfOperation,
+  type OperationId,
 } from './messages.ts';
 
-/** The operation that ranks are gathering for. */
-interface Gathering {
+/** The operation that ranks are gathering for on one channel. */
+interface Gathering extends OperationId {
   readonly contributions: Map<number, Contribution>;
   timer: NodeJS.Timeout | undefined;
   /** When it fails, on the clock of `performance.now()`. */
@@ -23,13 +26,13 @@ interface Gathering {
 
 /**
  * Gathers what the ranks give to one operation after the other, and tells everyone what came of it. It knows nothing of what
- * operations mean. Because an operation needs every rank, only one can be gathering.
+ * operations mean. Because an operation needs every rank, only one can be gathering on a channel.
  */
 export class Coordinator {
   readonly #links: ReadonlyMap<number, Link>;
   readonly #gone = new Set<number>();
-  #operation = 0;
-  #gathering: Gathering = Coordinator.#empty();
+  /** By channel. */
+  readonly #gatherings = new Map<number, Gathering>();
   /** Why no operation can succeed any more. */
   #broken: Fault | undefined;
 
@@ -44,13 +47,17 @@ export class Coordinator {
     }
   }
 
-  static #empty(): Gathering {
-    return {
+  #begin(channel: number, operation: number): Gathering {
+    const gathering: Gathering = {
+      channel,
+      operation,
       contributions: new Map(),
       timer: undefined,
       due: Number.POSITIVE_INFINITY,
       timeoutMs: 0,
     };
+    this.#gatherings.set(channel, gathering);
+    return gathering;
   }
 
   /** Tells the remaining ranks that one leaves, who takes the coordinator with it; resolves when they have been told. */
@@ -58,7 +65,7 @@ export class Coordinator {
     this.#left(rank);
     const links = [...this.#links].filter(([other]) => !this.#gone.has(other));
     for (const [other] of links) this.#gone.add(other);
-    clearTimeout(this.#gathering.timer);
+    for (const { timer } of this.#gatherings.values()) clearTimeout(timer);
     await Promise.all(links.map(([, link]) => link.close()));
   }
 
@@ -68,6 +75,7 @@ export class Coordinator {
       if (kind === KIND.contribution)
         this.#contribute(rank, decodeContribution(payload, link.peer));
       else if (kind === KIND.left) this.#left(rank);
+      else if (kind === KIND.notice) this.#broadcast(kind, encodeNotice(rank, payload), rank);
       else throw refusedKind(link.peer, kind, 'a contribution');
     } catch (error) {
       if (!ArfuseError.isInstance(error)) throw error;
@@ -76,23 +84,24 @@ export class Coordinator {
   }
 
   #contribute(rank: number, contribution: Contribution): void {
+    const { channel, operation } = contribution;
+    const gathering = this.#gatherings.get(channel) ?? this.#begin(channel, 0);
     // An operation that failed before this rank came to it; the failure is on its way.
-    if (contribution.operation < this.#operation) return;
-    const { contributions } = this.#gathering;
-    if (contribution.operation > this.#operation || contributions.has(rank)) {
+    if (operation < gathering.operation) return;
+    const { contributions } = gathering;
+    if (operation > gathering.operation || contributions.has(rank)) {
       throw new ProtocolError({
-        message: `rank ${rank} came to operation ${contribution.operation}; expected was operation ${this.#operation}.`,
-        details: { rank, found: contribution.operation, expected: this.#operation },
+        message: `rank ${rank} came to operation ${operation} of channel ${channel}; expected was operation ${gathering.operation}.`,
+        details: { rank, channel, found: operation, expected: gathering.operation },
       });
     }
     contributions.set(rank, contribution);
-    if (this.#broken) this.#fail(this.#broken);
-    else if (contributions.size === this.#links.size) this.#complete();
-    else this.#arm(contribution.timeoutMs);
+    if (this.#broken) this.#fail(gathering, this.#broken);
+    else if (contributions.size === this.#links.size) this.#complete(gathering);
+    else this.#arm(gathering, contribution.timeoutMs);
   }
 
-  #arm(timeoutMs: number): void {
-    const gathering = this.#gathering;
+  #arm(gathering: Gathering, timeoutMs: number): void {
     const due = performance.now() + timeoutMs;
     if (due >= gathering.due) return;
     clearTimeout(gathering.timer);
@@ -102,6 +111,7 @@ export class Coordinator {
       const { contributions } = gathering;
       const [first] = contributions.values();
       this.#fail(
+        gathering,
         deadlineFault({
           what: nameOfOperation(first!.kind),
           timeoutMs: gathering.timeoutMs,
@@ -112,26 +122,25 @@ export class Coordinator {
     }, timeoutMs);
   }
 
-  #complete(): void {
-    const { contributions } = this.#gathering;
+  #complete(gathering: Gathering): void {
+    const { contributions } = gathering;
     const parts = Array.from({ length: this.#links.size }, (_, rank) => contributions.get(rank)!);
-    this.#finish(KIND.gathered, encodeGathered(this.#operation, parts));
+    this.#finish(gathering, KIND.gathered, encodeGathered(gathering, parts));
   }
 
-  #fail(fault: Fault): void {
-    this.#finish(KIND.failed, encodeNumbered(this.#operation, fault));
+  #fail(gathering: Gathering, fault: Fault): void {
+    this.#finish(gathering, KIND.failed, encodeFailed(gathering, fault));
   }
 
-  #finish(kind: Kind, payload: Uint8Array): void {
-    clearTimeout(this.#gathering.timer);
-    this.#gathering = Coordinator.#empty();
-    this.#operation += 1;
+  #finish({ channel, operation, timer }: Gathering, kind: Kind, payload: Uint8Array): void {
+    clearTimeout(timer);
+    this.#begin(channel, operation + 1);
     this.#broadcast(kind, payload);
   }
 
-  #broadcast(kind: Kind, payload: Uint8Array): void {
+  #broadcast(kind: Kind, payload: Uint8Array, except?: number): void {
     for (const [rank, link] of this.#links) {
-      if (!this.#gone.has(rank)) link.send(kind, payload);
+      if (rank !== except && !this.#gone.has(rank)) link.send(kind, payload);
     }
   }
 
@@ -160,6 +169,7 @@ export class Coordinator {
   /** Without a rank no operation can be complete: what is gathering fails now, and so do all later ones. */
   #break(fault: Fault): void {
     this.#broken ??= fault;
-    if (this.#gathering.contributions.size > 0) this.#fail(fault);
+    for (const gathering of this.#gatherings.values())
+      if (gathering.contributions.size > 0) this.#fail(gathering, fault);
   }
 }

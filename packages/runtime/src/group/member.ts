@@ -1,22 +1,21 @@
 import { ArfuseError, LimitError, UsageError } from '@arfuse/contract';
 import { errorOf } from '../wire/fault.ts';
-import { KIND, nameOfKind, refusedBytes, SAME_RELEASE } from '../wire/frame.ts';
+import { KIND, refusedBytes, refusedKind, SAME_RELEASE } from '../wire/frame.ts';
 import type { Link, LinkEnd, Message } from '../wire/link.ts';
-import { encodeRecord, requireAgreement, requireSame } from './agreement.ts';
 import { leftFault, lostFault } from './faults.ts';
-import type { AgreementRecord, Group, OperationOptions } from './group.ts';
+import type { AgreementRecord, Channel, Group, Notice, OperationOptions } from './group.ts';
 import {
+  type Contribution,
   decodedFault,
+  decodeFailed,
   decodeGathered,
+  decodeNotice,
   decodeNumbered,
   decodeRank,
   encodeContribution,
-  nameOfOperation,
-  OPERATION,
-  type OperationKind,
-  type Part,
 } from './messages.ts';
-import { checkTimeout, type GroupSettings } from './options.ts';
+import { Operations, requireSize } from './operations.ts';
+import type { GroupSettings } from './options.ts';
 
 /** What a member needs besides its link. */
 export interface MemberOptions {
@@ -30,11 +29,8 @@ export interface MemberOptions {
   readonly onClose?: () => Promise<void>;
 }
 
-interface Pending {
-  readonly operation: number;
-  readonly resolve: (parts: readonly Part[]) => void;
-  readonly reject: (error: ArfuseError) => void;
-}
+/** Ordinals of channels are 16-bit numbers. */
+const MOST_CHANNELS = 65_535;
 
 /** One rank's view of a group, over its link to the coordinator. */
 export class Member implements Group {
@@ -44,11 +40,11 @@ export class Member implements Group {
   readonly #link: Link;
   readonly #options: MemberOptions;
   readonly #abort = new AbortController();
-  /** Failures of operations to which this rank has not come yet. */
-  readonly #failed = new Map<number, ArfuseError>();
-  #operation = 0;
-  #pending: Pending | undefined;
-  #last: Promise<unknown> = Promise.resolve();
+  /** By ordinal; the first is the group's own. */
+  readonly #channels: Operations[] = [];
+  /** What came for channels that this rank has not opened yet. */
+  readonly #early = new Map<number, Map<number, ArfuseError>>();
+  readonly #listeners = new Set<(notice: Notice) => void>();
   /** Why no operation can succeed any more. */
   #end: ArfuseError | undefined;
   #coordinatorLeft = false;
@@ -60,6 +56,7 @@ export class Member implements Group {
     this.device = options.device;
     this.#link = link;
     this.#options = options;
+    this.channel();
     link.listen({
       message: (message) => this.#message(message),
       down: (end) => this.#down(end),
@@ -70,28 +67,44 @@ export class Member implements Group {
     return this.#abort.signal;
   }
 
-  async exchange(message: Uint8Array, options?: OperationOptions): Promise<readonly Uint8Array[]> {
-    if (!(message instanceof Uint8Array)) {
-      throw new UsageError({
-        message: `exchange() was given ${typeof message}, not bytes.`,
-        hint: 'Give a Uint8Array.',
+  exchange(message: Uint8Array, options?: OperationOptions): Promise<readonly Uint8Array[]> {
+    return this.#channels[0]!.exchange(message, options);
+  }
+
+  barrier(options?: OperationOptions): Promise<void> {
+    return this.#channels[0]!.barrier(options);
+  }
+
+  agree(record: AgreementRecord, options?: OperationOptions): Promise<void> {
+    return this.#channels[0]!.agree(record, options);
+  }
+
+  channel(): Channel {
+    const ordinal = this.#channels.length;
+    if (ordinal > MOST_CHANNELS) {
+      throw new LimitError({
+        message: `rank ${this.rank} has opened ${MOST_CHANNELS} channels; there can be no more.`,
+        hint: 'Keep a channel for the life of what uses it.',
       });
     }
-    const parts = await this.#run(OPERATION.exchange, message, options);
-    requireSame(
-      'message size',
-      parts.map(({ data }) => `${data.length} bytes`),
-    );
-    return parts.map(({ data }) => data);
+    const send = (contribution: Contribution): void =>
+      this.#link.send(KIND.contribution, encodeContribution(contribution));
+    const operations = new Operations(ordinal, this.#options.settings, send, this.#end);
+    this.#channels.push(operations);
+    for (const [operation, error] of this.#early.get(ordinal) ?? [])
+      operations.fail(operation, error);
+    this.#early.delete(ordinal);
+    return operations;
   }
 
-  async barrier(options?: OperationOptions): Promise<void> {
-    await this.#run(OPERATION.barrier, new Uint8Array(), options);
+  notify(message: Uint8Array): void {
+    requireSize('notify()', message, this.#options.settings);
+    if (!this.#end) this.#link.send(KIND.notice, message);
   }
 
-  async agree(record: AgreementRecord, options?: OperationOptions): Promise<void> {
-    const parts = await this.#run(OPERATION.agree, encodeRecord(record), options);
-    requireAgreement(parts.map(({ data }) => data));
+  onNotice(listener: (notice: Notice) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
   }
 
   close(): Promise<void> {
@@ -117,47 +130,6 @@ export class Member implements Group {
     await this.#link.close();
   }
 
-  async #run(
-    kind: OperationKind,
-    message: Uint8Array,
-    { timeoutMs }: OperationOptions = {},
-  ): Promise<readonly Part[]> {
-    const { settings } = this.#options;
-    const limit = checkTimeout('timeoutMs', timeoutMs ?? settings.timeoutMs);
-    if (message.length > settings.maxMessageBytes) {
-      throw new LimitError({
-        message: `${nameOfOperation(kind)}() was given ${message.length} bytes; the most is ${settings.maxMessageBytes}.`,
-        hint: 'Raise maxMessageBytes, to the same for all ranks, or give less.',
-        details: { bytes: message.length, maxMessageBytes: settings.maxMessageBytes },
-      });
-    }
-    // The caller may change its bytes while the operation waits for its turn.
-    const data = new Uint8Array(message);
-    const turn = this.#last.then(() => this.#contribute(kind, data, limit));
-    this.#last = turn.catch(() => {});
-    const parts = await turn;
-    requireSame(
-      'operation',
-      parts.map((part) => `${nameOfOperation(part.kind)}()`),
-    );
-    return parts;
-  }
-
-  #contribute(kind: OperationKind, data: Uint8Array, timeoutMs: number): Promise<readonly Part[]> {
-    if (this.#end) return Promise.reject(this.#end);
-    const operation = this.#operation;
-    this.#operation += 1;
-    const failed = this.#failed.get(operation);
-    if (failed) {
-      this.#failed.delete(operation);
-      return Promise.reject(failed);
-    }
-    return new Promise((resolve, reject) => {
-      this.#pending = { operation, resolve, reject };
-      this.#link.send(KIND.contribution, encodeContribution({ operation, kind, timeoutMs, data }));
-    });
-  }
-
   #message({ kind, payload }: Message): void {
     if (this.#closing) return;
     try {
@@ -171,16 +143,15 @@ export class Member implements Group {
   #handle(kind: number, payload: Uint8Array): void {
     const { peer } = this.#link;
     if (kind === KIND.gathered) {
-      const { operation, parts } = decodeGathered(payload, this.size, peer);
-      const pending = this.#takePending(operation);
-      if (pending) pending.resolve(parts);
-      else if (!this.#end) throw this.#unexpected(`the result of operation ${operation}`);
+      const { channel, operation, parts } = decodeGathered(payload, this.size, peer);
+      const done = this.#channels[channel]?.complete(operation, parts) ?? false;
+      if (!done && !this.#end) throw this.#unexpected(channel, operation);
     } else if (kind === KIND.failed) {
-      const { number, fault } = decodeNumbered(payload, peer);
-      const error = errorOf(fault);
-      const pending = this.#takePending(number);
-      if (pending) pending.reject(error);
-      else if (number >= this.#operation) this.#failed.set(number, error);
+      const { channel, operation, fault } = decodeFailed(payload, peer);
+      this.#failed(channel, operation, errorOf(fault));
+    } else if (kind === KIND.notice) {
+      const notice = decodeNotice(payload, this.size, peer);
+      for (const listener of this.#listeners) listener(notice);
     } else if (kind === KIND.lost) {
       this.#lose(errorOf(decodeNumbered(payload, peer).fault));
     } else if (kind === KIND.left) {
@@ -188,27 +159,34 @@ export class Member implements Group {
       this.#coordinatorLeft ||= rank === this.#options.coordinatorRank;
       // What this rank waits for now fails by the coordinator's own message, which may also be a result.
       this.#end ??= errorOf(leftFault(rank));
+      for (const channel of this.#channels) channel.expect(this.#end);
     } else if (kind === KIND.refused) {
       this.#lose(errorOf(decodedFault(payload, peer)));
     } else if (kind !== KIND.roster) {
-      throw this.#unexpected(`a message "${nameOfKind(kind)}"`);
+      throw refusedKind(peer, kind, 'the result of an operation');
     }
   }
 
-  #unexpected(what: string): ArfuseError {
-    return refusedBytes(
-      this.#link.peer,
-      what,
-      `the result of operation ${this.#operation - 1}`,
-      SAME_RELEASE,
-    );
+  /** An operation of a channel that this rank may not have opened yet. */
+  #failed(channel: number, operation: number, error: ArfuseError): void {
+    const operations = this.#channels[channel];
+    if (operations) {
+      operations.fail(operation, error);
+      return;
+    }
+    const early = this.#early.get(channel) ?? new Map<number, ArfuseError>();
+    early.set(operation, error);
+    this.#early.set(channel, early);
   }
 
-  #takePending(operation: number): Pending | undefined {
-    const pending = this.#pending;
-    if (pending?.operation !== operation) return undefined;
-    this.#pending = undefined;
-    return pending;
+  #unexpected(channel: number, operation: number): ArfuseError {
+    const begun = this.#channels[channel]?.begun ?? 0;
+    return refusedBytes(
+      this.#link.peer,
+      `the result of operation ${operation} of channel ${channel}`,
+      `the result of operation ${begun - 1}`,
+      SAME_RELEASE,
+    );
   }
 
   #down({ reason, error }: LinkEnd): void {
@@ -231,9 +209,6 @@ export class Member implements Group {
   /** Nothing succeeds any more. */
   #finish(error: ArfuseError): void {
     this.#end = error;
-    this.#failed.clear();
-    const pending = this.#pending;
-    this.#pending = undefined;
-    pending?.reject(error);
+    for (const channel of this.#channels) channel.finish(error);
   }
 }

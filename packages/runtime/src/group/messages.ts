@@ -17,14 +17,17 @@ export function nameOfOperation(kind: number): string {
 
 /** One rank's part of an operation. */
 export interface Contribution {
-  /** Counts the operations of a group, from 0. */
+  /** Ordinal of the channel among the group's, from 0. */
+  readonly channel: number;
+  /** Counts the operations of a channel, from 0. */
   readonly operation: number;
   readonly kind: number;
   readonly timeoutMs: number;
   readonly data: Uint8Array;
 }
 
-const CONTRIBUTION_HEADER = 9;
+/** Bytes of a contribution before its data. */
+export const CONTRIBUTION_HEADER = 11;
 
 /** Most bytes that the coordinator takes from a member. */
 export function contributionLimit(maxMessageBytes: number): number {
@@ -33,7 +36,10 @@ export function contributionLimit(maxMessageBytes: number): number {
 
 /** Most bytes that a member takes from the coordinator. */
 export function gatheredLimit(maxMessageBytes: number, size: number): number {
-  return Math.min(Math.max(8 + size * (5 + maxMessageBytes), 2 * MAX_FAULT_BYTES), 2 ** 32 - 1);
+  return Math.min(
+    Math.max(GATHERED_HEADER + size * (5 + maxMessageBytes), 2 * MAX_FAULT_BYTES),
+    2 ** 32 - 1,
+  );
 }
 
 /** Most bytes that may wait for a peer that does not read: two of its largest messages, and small ones. */
@@ -42,11 +48,13 @@ export function unsentLimit(messageLimit: number): number {
 }
 
 /** Writes a contribution; the data are copied. */
-export function encodeContribution({ operation, kind, timeoutMs, data }: Contribution): Buffer {
+export function encodeContribution(contribution: Contribution): Buffer {
+  const { channel, operation, kind, timeoutMs, data } = contribution;
   const bytes = Buffer.allocUnsafe(CONTRIBUTION_HEADER + data.length);
   bytes.writeUInt32BE(operation, 0);
   bytes[4] = kind;
   bytes.writeUInt32BE(timeoutMs, 5);
+  bytes.writeUInt16BE(channel, 9);
   bytes.set(data, CONTRIBUTION_HEADER);
   return bytes;
 }
@@ -56,6 +64,7 @@ export function decodeContribution(payload: Uint8Array, peer: string): Contribut
   const bytes = viewOf(payload);
   if (bytes.length < CONTRIBUTION_HEADER) throw tooShort(peer, 'contribution', bytes.length);
   return {
+    channel: bytes.readUInt16BE(9),
     operation: bytes.readUInt32BE(0),
     kind: bytes[4]!,
     timeoutMs: bytes.readUInt32BE(5),
@@ -66,14 +75,26 @@ export function decodeContribution(payload: Uint8Array, peer: string): Contribut
 /** What one rank gave to an operation. */
 export type Part = Pick<Contribution, 'kind' | 'data'>;
 
+/** One operation of a group: which of which channel. */
+export interface OperationId {
+  readonly channel: number;
+  readonly operation: number;
+}
+
+const GATHERED_HEADER = 10;
+
 /** Writes what all ranks gave to an operation. */
-export function encodeGathered(operation: number, parts: readonly Part[]): Buffer {
-  const head = Buffer.allocUnsafe(8 + parts.length * 5);
+export function encodeGathered(
+  { channel, operation }: OperationId,
+  parts: readonly Part[],
+): Buffer {
+  const head = Buffer.allocUnsafe(GATHERED_HEADER + parts.length * 5);
   head.writeUInt32BE(operation, 0);
   head.writeUInt32BE(parts.length, 4);
+  head.writeUInt16BE(channel, 8);
   for (const [rank, { kind, data }] of parts.entries()) {
-    head[8 + rank * 5] = kind;
-    head.writeUInt32BE(data.length, 9 + rank * 5);
+    head[GATHERED_HEADER + rank * 5] = kind;
+    head.writeUInt32BE(data.length, GATHERED_HEADER + 1 + rank * 5);
   }
   return Buffer.concat([head, ...parts.map(({ data }) => data)]);
 }
@@ -83,9 +104,9 @@ export function decodeGathered(
   payload: Uint8Array,
   size: number,
   peer: string,
-): { operation: number; parts: Part[] } {
+): OperationId & { parts: Part[] } {
   const bytes = viewOf(payload);
-  const headLength = 8 + size * 5;
+  const headLength = GATHERED_HEADER + size * 5;
   if (bytes.length < headLength) throw tooShort(peer, 'gathered', bytes.length);
   const count = bytes.readUInt32BE(4);
   if (count !== size) {
@@ -94,15 +115,32 @@ export function decodeGathered(
   const parts: Part[] = [];
   let at = headLength;
   for (let rank = 0; rank < size; rank += 1) {
-    const end = at + bytes.readUInt32BE(9 + rank * 5);
+    const end = at + bytes.readUInt32BE(GATHERED_HEADER + 1 + rank * 5);
     if (end > bytes.length) throw tooShort(peer, 'gathered', bytes.length);
-    parts.push({ kind: bytes[8 + rank * 5]!, data: new Uint8Array(bytes.subarray(at, end)) });
+    parts.push({
+      kind: bytes[GATHERED_HEADER + rank * 5]!,
+      data: new Uint8Array(bytes.subarray(at, end)),
+    });
     at = end;
   }
-  return { operation: bytes.readUInt32BE(0), parts };
+  return { channel: bytes.readUInt16BE(8), operation: bytes.readUInt32BE(0), parts };
 }
 
-/** Writes a number (of an operation or a rank) with the fault that belongs to it. */
+/** Writes the failure of an operation. */
+export function encodeFailed({ channel, operation }: OperationId, fault: Fault): Buffer {
+  const head = Buffer.alloc(2);
+  head.writeUInt16BE(channel, 0);
+  return Buffer.concat([head, encodeNumbered(operation, fault)]);
+}
+
+/** Reads the failure of an operation. @throws ProtocolError */
+export function decodeFailed(payload: Uint8Array, peer: string): OperationId & { fault: Fault } {
+  if (payload.length < 2) throw tooShort(peer, 'failure', payload.length);
+  const { number, fault } = decodeNumbered(payload.subarray(2), peer);
+  return { channel: viewOf(payload).readUInt16BE(0), operation: number, fault };
+}
+
+/** Writes a rank with the fault that belongs to it, or a number with the bytes that do. */
 export function encodeNumbered(number: number, fault?: Fault): Buffer {
   const head = Buffer.alloc(4);
   head.writeUInt32BE(number, 0);
@@ -127,6 +165,20 @@ export function decodeRank(payload: Uint8Array, size: number, peer: string): num
   const rank = viewOf(payload).readUInt32BE(0);
   if (rank < size) return rank;
   throw refusedBytes(peer, `rank ${rank}`, `a rank below ${size}`, SAME_RELEASE);
+}
+
+/** Writes what one rank tells all others, behind its rank. */
+export function encodeNotice(rank: number, data: Uint8Array): Buffer {
+  return Buffer.concat([encodeNumbered(rank), data]);
+}
+
+/** Reads a notice. @throws ProtocolError */
+export function decodeNotice(
+  payload: Uint8Array,
+  size: number,
+  peer: string,
+): { rank: number; data: Uint8Array } {
+  return { rank: decodeRank(payload, size, peer), data: new Uint8Array(payload.subarray(4)) };
 }
 
 /** Writes a list of ranks. */

@@ -1,7 +1,7 @@
 import { ProtocolError } from '@arfuse/contract';
 
 /** Version of everything that is sent; raised when any message changes. */
-export const PROTOCOL_VERSION = 1;
+export const PROTOCOL_VERSION = 2;
 
 /** First bytes of every message. */
 export const MAGIC = Buffer.from('ARFU', 'latin1');
@@ -27,6 +27,7 @@ export const KIND = {
   failed: 11,
   lost: 12,
   left: 13,
+  notice: 14,
 } as const;
 
 /** One kind of message. */

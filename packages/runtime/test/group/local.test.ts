@@ -16,7 +16,13 @@ describe('local groups', () => {
     ]);
   });
 
+  it('share a device where that is allowed', async () => {
+    const groups = await openLocalGroup({ devices: [0, 0, 1], ranksPerDevice: 2 });
+    expect(groups.map(({ device }) => device)).toEqual([0, 0, 1]);
+  });
+
   it.each([
+    { devices: [0, 0, 0], ranksPerDevice: 2 },
     { ranks: 0 },
     { ranks: 1.5 },
     { ranks: 5000 },

@@ -186,13 +186,19 @@ describe('ranks that misbehave after the rendezvous', () => {
     return [zero, stranger, two];
   }
   const contribution = (operation: number, bytes: Uint8Array): Buffer =>
-    encodeContribution({ operation, kind: OPERATION.exchange, timeoutMs: 60_000, data: bytes });
+    encodeContribution({
+      channel: 0,
+      operation,
+      kind: OPERATION.exchange,
+      timeoutMs: 60_000,
+      data: bytes,
+    });
 
   it.each<[string, (stranger: Stranger) => unknown, string]>([
     [
       'an oversized message',
       (stranger) => stranger.send(KIND.contribution, Buffer.alloc(0), { length: MEBIBYTE + 10 }),
-      `a message of ${MEBIBYTE + 10} bytes; expected was at most ${MEBIBYTE + 9} bytes`,
+      `a message of ${MEBIBYTE + 10} bytes; expected was at most ${MEBIBYTE + 11} bytes`,
     ],
     ['garbage', (stranger) => stranger.socket.write('garbage!'), 'begin with 0x6761726261676521'],
     ['an unexpected message', (stranger) => stranger.send(KIND.hello), 'a message "hello"'],

@@ -119,12 +119,12 @@ describe('strangers do not disturb the ranks that are right', () => {
   const header = (change: Partial<Parameters<typeof encodeHeader>[0]>): Buffer =>
     encodeHeader({ kind: KIND.hello, authenticated: false, sequence: 0, length: 0, ...change });
   const otherVersion = header({});
-  otherVersion.writeUInt16BE(2, 4);
+  otherVersion.writeUInt16BE(1, 4);
 
   it.each<[string, Buffer, string]>([
     ['another protocol', Buffer.from('GET / HTTP/1.1\r\n\r\n'), 'begin with 0x474554202f204854'],
     ['random bytes', Buffer.from('c0ffee00c0ffee00c0ffee00c0ffee00c0ffee00', 'hex'), '0xc0ffee'],
-    ['another version', otherVersion, 'protocol version 2; expected was version 1'],
+    ['another version', otherVersion, 'protocol version 1; expected was version 2'],
     ['an oversized message', header({ length: 2 ** 31 }), 'a message of 2147483648 bytes'],
     ['a short hello', Buffer.concat([header({ length: 3 }), Buffer.alloc(3)]), 'a hello of 3'],
     ['a message out of turn', header({ kind: KIND.contribution }), '"contribution"'],

@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest';
+import { CONTRIBUTION_HEADER } from '../../src/group/messages.ts';
 import type { Group } from '../../src/index.ts';
 import { HEADER_BYTES, KIND, MAC_BYTES } from '../../src/wire/frame.ts';
 import { closeHere, openAll, openFirst, openOther } from '../support/here.ts';
@@ -89,7 +90,7 @@ describe('a group with a secret', () => {
       'changed bytes',
       (chunk, forward) => {
         const changed = Buffer.from(chunk);
-        if (isContribution(chunk)) changed[HEADER_BYTES + 9]! ^= 1;
+        if (isContribution(chunk)) changed[HEADER_BYTES + CONTRIBUTION_HEADER]! ^= 1;
         forward(changed);
       },
       'contribution with a wrong HMAC',
@@ -127,7 +128,7 @@ describe('a group with a secret', () => {
     const { proxy, groups } = await throughProxy({});
     proxy.meddle = (chunk, forward) => {
       const changed = Buffer.from(chunk);
-      if (isContribution(chunk)) changed[HEADER_BYTES + 9]! ^= 1;
+      if (isContribution(chunk)) changed[HEADER_BYTES + CONTRIBUTION_HEADER]! ^= 1;
       forward(changed);
     };
     const [heard] = await Promise.all(groups.map((group) => group.exchange(Uint8Array.of(6))));

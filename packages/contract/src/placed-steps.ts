@@ -1,4 +1,7 @@
-import { PlanError, type PlanStep, type SiteClass, type Stage } from '@arfuse/contract';
+import { PlanError } from './errors/errors.ts';
+import type { PlanStep } from './plan.ts';
+import type { SiteClass } from './site.ts';
+import type { Stage } from './stage.ts';
 
 /** A step together with the stages that it performs. */
 export interface PlacedStep {

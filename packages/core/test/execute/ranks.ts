@@ -1,0 +1,55 @@
+import type { Device, Plan } from '@arfuse/contract';
+import { type ReferenceDeviceOptions, referenceDevices } from '@arfuse/reference';
+import {
+  type Clock,
+  createExecutor,
+  type Executor,
+  type ExecutorOptions,
+  type Group,
+  openLocalGroup,
+} from '@arfuse/runtime';
+
+/** A clock whose time passes only by waiting, a millisecond at least. */
+export class FakeClock implements Clock {
+  #now = 0;
+  now(): number {
+    return this.#now;
+  }
+  async sleep(ms: number): Promise<void> {
+    this.#now += Math.max(1, ms);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}
+
+export interface OpenedRanks {
+  readonly groups: readonly Group[];
+  readonly devices: readonly Device[];
+  readonly executors: readonly Executor[];
+}
+
+/** Executors of all ranks of a plan on reference devices. */
+export async function openRanks(
+  plan: Plan,
+  options: ReferenceDeviceOptions & Partial<ExecutorOptions> = {},
+): Promise<OpenedRanks> {
+  const { intercept, facts, ...rest } = options;
+  const size = plan.groups[0]!.size;
+  const groups = await openLocalGroup({ ranks: size });
+  const devices = referenceDevices(size, {
+    ...(intercept ? { intercept } : {}),
+    ...(facts ? { facts } : {}),
+  });
+  const executors = await Promise.all(
+    groups.map((group) => createExecutor(plan, group, { device: devices[group.rank]!, ...rest })),
+  );
+  return { groups, devices, executors };
+}
+
+/** What each promise was rejected with. */
+export async function failuresOf(promises: readonly Promise<unknown>[]): Promise<Error[]> {
+  const settled = await Promise.allSettled(promises);
+  return settled.map((result) => {
+    if (result.status === 'fulfilled') throw new Error('it did not fail');
+    return result.reason as Error;
+  });
+}
