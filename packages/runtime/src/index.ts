@@ -2,6 +2,7 @@ export { type Clock, systemClock } from './executor/clock.ts';
 export { createExecutor } from './executor/create-executor.ts';
 export { type BufferSpec, DeviceBuffer } from './executor/device-buffer.ts';
 export type { Executor } from './executor/executor.ts';
+export { type InputBytes, LocalRanks, type OutputBytes } from './executor/local-ranks.ts';
 export type { ExecutorOptions } from './executor/options.ts';
 export type { SiteBuffers, SiteInputName, SiteSpecs } from './executor/site-buffers.ts';
 export type { Difference } from './group/agreement.ts';

@@ -12,11 +12,11 @@ import {
   Random,
   type RefTensor,
   type SimulatedRanks,
+  siteInputs,
 } from '@arfuse/reference';
 import { segmentFor } from '../rewrite/rewrite.ts';
 import { ranksFor } from '../verify/evaluated-class.ts';
 import { ulpAt } from '../verify/ulp.ts';
-import { siteInputs } from './site-inputs.ts';
 
 /** How the chain of sites is run. */
 export interface RunOptions {

@@ -1,9 +1,9 @@
 import type { SiteClass } from '@arfuse/contract';
-import { Random } from '@arfuse/reference';
+import { expectedBytes, Random, siteInputBytes, siteInputs } from '@arfuse/reference';
+import { LocalRanks } from '@arfuse/runtime';
 import { describe, expect, it } from 'vitest';
 import { override } from '../../src/policy/index.ts';
-import { expectedBytes, RankRunner } from '../../src/run/rank-runner.ts';
-import { siteInputs } from '../../src/run/site-inputs.ts';
+
 import { parseTarget } from '../../src/target/index.ts';
 import { planOf } from '../plan-of.ts';
 import { CHAINS, type SampleSite } from '../sample.ts';
@@ -18,7 +18,7 @@ async function check(sites: readonly SampleSite[], kernel?: string): Promise<str
     ...(kernel === undefined ? {} : { policy: override(kernel) }),
   });
   const { executors } = await openRanks(plan);
-  const runner = new RankRunner(executors);
+  const runner = new LocalRanks(executors);
   for (const { id, segments } of plan.classes.map((site: SiteClass) => ({
     id: site.id,
     segments: plan.decisions.find((decision) => decision.class === site.id)!.segments,
@@ -30,10 +30,10 @@ async function check(sites: readonly SampleSite[], kernel?: string): Promise<str
       const segment = serves.find((candidate) => candidate.mode === mode) ?? serves[0]!;
       const inputs = siteInputs(site, new Random(tokens), { ranks: 2, rows: tokens });
       const expected = expectedBytes(site, segment, inputs);
-      await runner.fill(id, inputs);
+      await runner.fill(id, siteInputBytes(inputs));
       await runner.launch(id, tokens);
       expect(await runner.read(id, expected), `${id} at ${tokens} tokens`).toEqual(expected);
-      expect(await runner.untouchedBehind(id, expected)).toBe(true);
+      expect(await runner.strayWrite(id, expected)).toBeUndefined();
     }
   }
   await runner.close();

@@ -1,7 +1,7 @@
-import { Random } from '@arfuse/reference';
+import { expectedBytes, Random, siteInputBytes, siteInputs } from '@arfuse/reference';
+import { LocalRanks } from '@arfuse/runtime';
 import { describe, expect, it } from 'vitest';
-import { expectedBytes, RankRunner } from '../../src/run/rank-runner.ts';
-import { siteInputs } from '../../src/run/site-inputs.ts';
+
 import { parseTarget } from '../../src/target/index.ts';
 import { planOf } from '../plan-of.ts';
 import { failuresOf, openRanks } from './ranks.ts';
@@ -13,18 +13,18 @@ const PLAN = planOf([{ chain: 'ar_add_rms', hidden: 256 }], {
 describe('a step', () => {
   it('replays the bucket that holds the tokens, and runs eagerly without one', async () => {
     const { executors } = await openRanks(PLAN);
-    const runner = new RankRunner(executors);
+    const runner = new LocalRanks(executors);
     const site = PLAN.classes[0]!;
     const segment = PLAN.decisions[0]!.segments[0]!;
-    const ids = runner.bindings('c0');
+    const ids = await runner.bindings('c0');
     const steps = executors.map((executor, rank) => executor.defineStep([ids[rank]!]));
     const run = async (tokens: number, rows: number) => {
       const inputs = siteInputs(site, new Random(tokens), { ranks: 2, rows });
       const expected = expectedBytes(site, segment, inputs);
-      await runner.fill('c0', inputs);
+      await runner.fill('c0', siteInputBytes(inputs));
       await Promise.all(executors.map((executor, rank) => executor.step(steps[rank]!, tokens)));
       expect(await runner.read('c0', expected)).toEqual(expected);
-      expect(await runner.untouchedBehind('c0', expected)).toBe(true);
+      expect(await runner.strayWrite('c0', expected)).toBeUndefined();
     };
     await run(3, 3);
     executors.forEach((executor, rank) => {

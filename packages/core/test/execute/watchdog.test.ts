@@ -1,9 +1,19 @@
 import { type ArfuseError, DeadlineError } from '@arfuse/contract';
-import { Random, referenceDevices } from '@arfuse/reference';
-import { createExecutor, joinLocalGroup, openLocalGroup, openLocalSeats } from '@arfuse/runtime';
+import {
+  expectedBytes,
+  Random,
+  referenceDevices,
+  siteInputBytes,
+  siteInputs,
+} from '@arfuse/reference';
+import {
+  createExecutor,
+  joinLocalGroup,
+  LocalRanks,
+  openLocalGroup,
+  openLocalSeats,
+} from '@arfuse/runtime';
 import { describe, expect, it } from 'vitest';
-import { expectedBytes, RankRunner } from '../../src/run/rank-runner.ts';
-import { siteInputs } from '../../src/run/site-inputs.ts';
 import { parseTarget } from '../../src/target/index.ts';
 import { planOf } from '../plan-of.ts';
 import { FakeClock, failuresOf, openRanks } from './ranks.ts';
@@ -15,10 +25,10 @@ const PLAN = planOf([site, site, site], {
 const CLASS = PLAN.classes[0]!;
 const KERNEL = PLAN.decisions[0]!.segments[0]!.steps.map(({ kernel }) => kernel).join(' + ');
 
-async function checked(runner: RankRunner, seed: number): Promise<void> {
+async function checked(runner: LocalRanks, seed: number): Promise<void> {
   const inputs = siteInputs(CLASS, new Random(seed), { ranks: 4, rows: 8 });
   const expected = expectedBytes(CLASS, PLAN.decisions[0]!.segments[0]!, inputs);
-  await runner.fill('c0', inputs);
+  await runner.fill('c0', siteInputBytes(inputs));
   await runner.launch('c0', 8);
   expect(await runner.read('c0', expected)).toEqual(expected);
 }
@@ -26,8 +36,8 @@ async function checked(runner: RankRunner, seed: number): Promise<void> {
 describe('the watchdog', () => {
   it('names the site, the kernel, the tokens and who has come, equally at every rank, and the ranks go on', async () => {
     const { executors } = await openRanks(PLAN, { clock: new FakeClock(), deadlineMs: 50 });
-    const runner = new RankRunner(executors);
-    const ids = runner.bindings('c0');
+    const runner = new LocalRanks(executors);
+    const ids = await runner.bindings('c0');
     for (let round = 0; round < 5; round += 1) {
       const late = round % 4;
       const others = executors.filter(({ rank }) => rank !== late);
@@ -60,9 +70,10 @@ describe('the watchdog', () => {
 
   it('names the sites of a captured step', async () => {
     const { executors } = await openRanks(PLAN, { clock: new FakeClock(), deadlineMs: 500 });
-    const runner = new RankRunner(executors);
+    const runner = new LocalRanks(executors);
+    const bindings = await runner.bindings('c0');
     const steps = executors.map((executor, rank) => {
-      const id = runner.bindings('c0')[rank]!;
+      const id = bindings[rank]!;
       const step = executor.defineStep(Array.from({ length: 8 }, () => id));
       executor.capture(step);
       return step;
@@ -79,8 +90,8 @@ describe('the watchdog', () => {
 
   it('reports ranks that launched different token counts: none is missing', async () => {
     const { executors } = await openRanks(PLAN, { clock: new FakeClock(), deadlineMs: 50 });
-    const runner = new RankRunner(executors);
-    const ids = runner.bindings('c0');
+    const runner = new LocalRanks(executors);
+    const ids = await runner.bindings('c0');
     for (const executor of executors) executor.launch(ids[executor.rank]!, 4 + executor.rank);
     const errors = await failuresOf(executors.map((executor) => executor.sync()));
     expect(errors[0]!.message).toContain('all ranks have launched it');
@@ -95,9 +106,9 @@ describe('the watchdog', () => {
       recoveryMs: 200,
       intercept: ({ rank, run }) => (rank === 2 && run === 1 ? 'never' : 'run'),
     });
-    const runner = new RankRunner(executors);
+    const runner = new LocalRanks(executors);
     await checked(runner, 1);
-    const ids = runner.bindings('c0');
+    const ids = await runner.bindings('c0');
     for (const executor of executors) executor.launch(ids[executor.rank]!, 8);
     const errors = await failuresOf(executors.map((executor) => executor.sync()));
     expect(errors[2]).toMatchObject({
@@ -123,8 +134,8 @@ describe('the watchdog', () => {
         return createExecutor(PLAN, deaf, { device: devices[group.rank]!, ...options });
       }),
     );
-    const runner = new RankRunner(executors);
-    const ids = runner.bindings('c0');
+    const runner = new LocalRanks(executors);
+    const ids = await runner.bindings('c0');
     const present = executors.slice(0, 3);
     for (const executor of present) executor.launch(ids[executor.rank]!, 8);
     const errors = await failuresOf(present.map((executor) => executor.sync()));
@@ -143,8 +154,8 @@ describe('the watchdog', () => {
         createExecutor(PLAN, group, { device: devices[group.rank]!, deadlineMs: 30_000 }),
       ),
     );
-    const runner = new RankRunner(executors);
-    const ids = runner.bindings('c0');
+    const runner = new LocalRanks(executors);
+    const ids = await runner.bindings('c0');
     const survivors = executors.slice(0, 3);
     for (const executor of survivors) executor.launch(ids[executor.rank]!, 8);
     const waiting = failuresOf(survivors.map((executor) => executor.sync()));
@@ -159,8 +170,8 @@ describe('the watchdog', () => {
       clock: new FakeClock(),
       deadlineMs: 50,
     });
-    const runner = new RankRunner(executors);
-    const ids = runner.bindings('c0');
+    const runner = new LocalRanks(executors);
+    const ids = await runner.bindings('c0');
     // Ranks 1 to 3 wait for a command of rank 0, which launches alone.
     const commands = [1, 2, 3].map((rank) => groups[rank]!.exchange(Uint8Array.of(rank)));
     executors[0]!.launch(ids[0]!, 8);

@@ -41,6 +41,7 @@ export function bytesAt({ memory, offset }: DevicePlace, count: number): Uint8Ar
 
 /** Addresses of all devices of a fabric, as unified addressing gives them. */
 export class AddressSpace {
+  /** Kept until the end: a view does not know when its owner frees. */
   readonly #allocations = new Map<bigint, Uint8Array>();
   #next = 0x7f00_0000_0000n;
 
@@ -53,12 +54,15 @@ export class AddressSpace {
     return new ReferenceMemory(address, data);
   }
 
-  /** @throws DeviceError when nothing of that size begins there */
+  /** @throws DeviceError when no memory of that size lies there */
   view(address: bigint, bytes: number): ReferenceMemory {
-    const data = this.#allocations.get(address);
-    if (data && data.length >= bytes) return new ReferenceMemory(address, data.subarray(0, bytes));
+    for (const [base, data] of this.#allocations) {
+      const start = Number(address - base);
+      if (start >= 0 && start + bytes <= data.length)
+        return new ReferenceMemory(address, data.subarray(start, start + bytes));
+    }
     throw new DeviceError({
-      message: `no ${bytes} bytes of device memory begin at 0x${address.toString(16)}.`,
+      message: `no ${bytes} bytes of device memory lie at 0x${address.toString(16)}.`,
       details: { address, bytes },
     });
   }

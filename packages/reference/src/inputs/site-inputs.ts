@@ -1,12 +1,8 @@
 import type { SiteClass } from '@arfuse/contract';
-import {
-  activationRows,
-  type Random,
-  type RefTensor,
-  type SiteInputs,
-  scalar,
-  vector,
-} from '@arfuse/reference';
+import type { SiteInputs } from '../site.ts';
+import type { RefTensor } from '../tensor/ref-tensor.ts';
+import type { Random } from './random.ts';
+import { activationRows, scalar, vector } from './rows.ts';
 
 /** How the rows of made-up inputs look. */
 export interface SiteInputOptions {
