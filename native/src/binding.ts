@@ -1,5 +1,5 @@
 /** Number that the loader and the addon must share; raised when the addon's functions change. */
-export const NATIVE_ABI = 2;
+export const NATIVE_ABI = 3;
 
 /** Dtypes of activations and weights that the kernels are compiled for. */
 export type NativeDtype = 'bf16' | 'f16' | 'f32';

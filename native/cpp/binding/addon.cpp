@@ -2,8 +2,11 @@
 
 #include "arguments.hpp"
 #include "arithmetic.hpp"
+#include "exchange_arguments.hpp"
 #if defined(ARFUSE_CUDA)
 #include "../device/devices.hpp"
+#include "../exchange/exchange.hpp"
+#include "../kernels/add.hpp"
 #include "../kernels/norm.hpp"
 #include "cuda_call.hpp"
 #include "device_memory.hpp"
@@ -11,7 +14,9 @@
 #include "graph.hpp"
 #include "instance_data.hpp"
 #include "launch.hpp"
+#include "peer_memory.hpp"
 #include "pinned_memory.hpp"
+#include "prepare_exchange.hpp"
 #include "prepare_norm.hpp"
 #include "stream.hpp"
 #endif
@@ -19,7 +24,7 @@
 namespace {
 
 /** Raised with every change of what the loader's TypeScript relies on. */
-constexpr int kAbi = 2;
+constexpr int kAbi = 3;
 
 #if defined(ARFUSE_CUDA)
 /** `devices()`: what the CUDA runtime sees. Opens the driver, so it is called in a child process only. */
@@ -55,6 +60,8 @@ void load_kernels(const Napi::CallbackInfo& info) {
   arfuse::binding::cuda_call(info.Env(), [&] {
     const arfuse::DeviceGuard guard(device);
     arfuse::check(arfuse::load_norm_kernels(), "cudaFuncGetAttributes");
+    arfuse::check(arfuse::load_add_kernels(), "cudaFuncGetAttributes");
+    arfuse::check(arfuse::load_exchange_kernels(), "cudaFuncGetAttributes");
   });
 }
 #endif
@@ -62,14 +69,19 @@ void load_kernels(const Napi::CallbackInfo& info) {
 Napi::Object initialise(Napi::Env env, Napi::Object exports) {
   exports.Set("abi", kAbi);
   exports.Set("arithmetic", arfuse::binding::arithmetic(env));
+  exports.Set("exchange", arfuse::binding::exchange_functions(env));
 #if defined(ARFUSE_CUDA)
   exports.Set("cudaArchitectures", ARFUSE_CUDA_ARCHS);
   exports.Set("devices", Napi::Function::New(env, devices, "devices"));
   exports.Set("loadKernels", Napi::Function::New(env, load_kernels, "loadKernels"));
   exports.Set("DeviceMemory", arfuse::binding::DeviceMemory::define(env));
   exports.Set("Event", arfuse::binding::EventObject::define(env));
+  exports.Set("PeerMemory", arfuse::binding::PeerMemory::define(env));
   exports.Set("PinnedMemory", arfuse::binding::PinnedMemory::define(env));
   exports.Set("Stream", arfuse::binding::StreamObject::define(env));
+  exports.Set("enablePeerAccess", Napi::Function::New(env, arfuse::binding::enable_peer_access, "enablePeerAccess"));
+  exports.Set("prepareAdd", Napi::Function::New(env, arfuse::binding::prepare_add, "prepareAdd"));
+  exports.Set("prepareExchange", Napi::Function::New(env, arfuse::binding::prepare_exchange, "prepareExchange"));
   exports.Set("prepareNorm", Napi::Function::New(env, arfuse::binding::prepare_norm, "prepareNorm"));
   auto* data = new arfuse::binding::InstanceData();
   data->graph = Napi::Persistent(arfuse::binding::GraphObject::define(env));

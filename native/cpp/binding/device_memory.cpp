@@ -1,5 +1,8 @@
 #include "device_memory.hpp"
 
+#include <cstring>
+
+#include "../memory/peer_mapping.hpp"
 #include "arguments.hpp"
 #include "cuda_call.hpp"
 #include "wrapped.hpp"
@@ -17,6 +20,7 @@ Napi::Function DeviceMemory::define(Napi::Env env) {
                      {
                          InstanceAccessor<&DeviceMemory::bytes>("bytes"),
                          InstanceAccessor<&DeviceMemory::address>("address"),
+                         InstanceMethod<&DeviceMemory::ipc_handle>("ipcHandle"),
                          InstanceMethod<&DeviceMemory::close>("close"),
                      });
 }
@@ -49,6 +53,16 @@ Napi::Value DeviceMemory::bytes(const Napi::CallbackInfo& info) {
 Napi::Value DeviceMemory::address(const Napi::CallbackInfo& info) {
   return Napi::BigInt::New(info.Env(), static_cast<std::uint64_t>(
                                            reinterpret_cast<std::uintptr_t>(allocation(info.Env()).address())));
+}
+
+Napi::Value DeviceMemory::ipc_handle(const Napi::CallbackInfo& info) {
+  const DeviceAllocation& given = allocation(info.Env());
+  if (!given.owned()) throw Napi::Error::New(info.Env(), "the device memory is a view: its owner has the handle.");
+  const cudaIpcMemHandle_t handle =
+      cuda_call(info.Env(), [&] { return ipc_handle_of(given.device(), given.address()); });
+  const auto copy = Napi::Uint8Array::New(info.Env(), sizeof handle);
+  std::memcpy(copy.Data(), &handle, sizeof handle);
+  return copy;
 }
 
 void DeviceMemory::close(const Napi::CallbackInfo&) { allocation_.reset(); }

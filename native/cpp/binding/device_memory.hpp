@@ -27,6 +27,7 @@ class DeviceMemory : public Napi::ObjectWrap<DeviceMemory> {
  private:
   Napi::Value bytes(const Napi::CallbackInfo& info);
   Napi::Value address(const Napi::CallbackInfo& info);
+  Napi::Value ipc_handle(const Napi::CallbackInfo& info);
   void close(const Napi::CallbackInfo& info);
 
   std::unique_ptr<DeviceAllocation> allocation_;

@@ -24,6 +24,8 @@ class DeviceAllocation {
 
   int device() const noexcept { return device_; }
   std::size_t bytes() const noexcept { return bytes_; }
+  /** Whether it is freed with this object. */
+  bool owned() const noexcept { return owned_; }
   std::byte* address() const noexcept { return static_cast<std::byte*>(address_); }
 
  private:

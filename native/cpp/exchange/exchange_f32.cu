@@ -1,0 +1,7 @@
+#include "exchange_kernel.cuh"
+
+namespace arfuse {
+
+ExchangeKernel exchange_kernel_f32(Shot shot, int ranks, bool delays) { return pick_exchange_kernel<F32>(shot, ranks, delays); }
+
+}  // namespace arfuse
