@@ -1,3 +1,17 @@
+import type {
+  DeviceEvent,
+  DeviceLaunch,
+  DeviceMemory,
+  DevicePlace,
+  DeviceStream,
+  PinnedMemory,
+} from '@arfuse/contract';
+import type {
+  NativeAddLaunch,
+  NativeExchangeFunctions,
+  NativeExchangeLaunch,
+} from './binding-exchange.ts';
+
 /** Number that the loader and the addon must share; raised when the addon's functions change. */
 export const NATIVE_ABI = 3;
 
@@ -109,78 +123,21 @@ export interface NativeDeviceReport {
 }
 
 /** Memory of one device. */
-export interface NativeDeviceMemory {
-  readonly bytes: number;
-  readonly address: bigint;
-  /** Frees it; whoever still holds it gets an error. */
-  close(): void;
-}
-
-/** A place in device memory; the offset is in bytes, a multiple of 16. */
-export interface NativePlace {
-  readonly memory: NativeDeviceMemory;
-  readonly offset: number;
+export interface NativeDeviceMemory extends DeviceMemory {
+  /** 64 bytes under which other processes of this host map it, as {@link NativeBinding.PeerMemory}; not of a view. */
+  ipcHandle(): Uint8Array;
 }
 
 /** The same launch with places in device memory where arrays were. */
 export type OnDevice<T> = T extends NodeJS.TypedArray
-  ? NativePlace
+  ? DevicePlace
   : T extends object
     ? { readonly [K in keyof T]: OnDevice<T[K]> }
     : T;
 
-/** A point of a stream with the device's own time of it. */
-export interface NativeEvent {
-  /** Milliseconds from an earlier event to this one; both must have been passed. */
-  elapsed(from: NativeEvent): number;
-}
-
-/** A captured sequence of launches. */
-export interface NativeGraph {
-  close(): void;
-}
-
-/** A prepared kernel: its buffers and parameters are checked once. */
-export interface NativeLaunch {
-  /** Most rows that it may be enqueued for. */
-  readonly maxRows: number;
-  close(): void;
-}
-
-/** Host memory that copies do not stage and kernels reach. */
-export interface NativePinnedMemory {
-  /** The memory; detached by `close()`. */
-  readonly array: Uint8Array;
-  /** The address that kernels take. */
-  readonly address: bigint;
-  close(): void;
-}
-
-/** Copies and launches in order. Everything but `sync` only enqueues; nothing blocks Node's thread. */
-export interface NativeStream {
-  /** The host array must stay as it is until `sync`. */
-  write(to: NativePlace, host: NodeJS.TypedArray): void;
-  /** The host array holds the bytes after `sync`. */
-  read(from: NativePlace, host: NodeJS.TypedArray): void;
-  fill(to: NativePlace, byte: number, count: number): void;
-  /** Bytes from one place to another of the same device. */
-  copy(to: NativePlace, from: NativePlace, count: number): void;
+/** Copies and launches in order, on one device. */
+export interface NativeStream extends DeviceStream {
   norm(launch: OnDevice<NativeNormLaunch>): void;
-  /** A prepared kernel for 1 … `maxRows` rows. */
-  enqueue(launch: NativeLaunch, rows: number): void;
-  record(event: NativeEvent): void;
-  /** What is enqueued from here on runs after the event's point has been passed. */
-  wait(event: NativeEvent): void;
-  /** What is enqueued from here on is kept and does not run. */
-  beginCapture(): void;
-  /** The sequence since `beginCapture`. */
-  endCapture(): NativeGraph;
-  /** Enqueues a captured sequence. */
-  launch(graph: NativeGraph): void;
-  /** Whether everything enqueued so far has run. Waits for nothing. */
-  idle(): boolean;
-  /** Settles when everything before it has run; rejects with the CUDA error's name as `code`. */
-  sync(): Promise<void>;
 }
 
 /** What the addon exports. What needs CUDA is absent from an addon without kernels. */
@@ -199,10 +156,25 @@ export interface NativeBinding {
     bytes: number,
     address?: bigint,
   ) => NativeDeviceMemory;
-  readonly Event?: new (device: number) => NativeEvent;
-  readonly PinnedMemory?: new (bytes: number) => NativePinnedMemory;
+  /** Another process's memory, until `close()`. */
+  readonly PeerMemory?: new (
+    device: number,
+    handle: Uint8Array,
+    bytes: number,
+  ) => DeviceMemory;
+  readonly PinnedMemory?: new (bytes: number) => PinnedMemory;
+  readonly Event?: new (device: number) => DeviceEvent;
   /** With a handle: around a `cudaStream_t` that another part of the process owns. */
-  readonly Stream?: new (device: number, handle?: bigint) => NativeStream;
+  readonly Stream?: new (
+    device: number,
+    handle?: bigint,
+  ) => NativeStream;
+  /** Lets kernels of a device reach a peer's memory in this process. */
+  enablePeerAccess?(device: number, peer: number): void;
   /** A norm over device memory; `rows` of the launch is the most it will be enqueued for. */
-  prepareNorm?(device: number, launch: OnDevice<NativeNormLaunch>): NativeLaunch;
+  prepareNorm?(device: number, launch: OnDevice<NativeNormLaunch>): DeviceLaunch;
+  prepareAdd?(device: number, launch: NativeAddLaunch): DeviceLaunch;
+  /** The pure functions of exchanges, in every addon. */
+  readonly exchange: NativeExchangeFunctions;
+  prepareExchange?(device: number, launch: NativeExchangeLaunch): DeviceLaunch;
 }

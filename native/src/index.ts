@@ -1,4 +1,5 @@
 export * from './binding.ts';
+export * from './binding-exchange.ts';
 export {
   buildNative,
   DEFAULT_ARCHITECTURES,
@@ -11,6 +12,14 @@ export {
   type Toolchain,
   type ToolchainOptions,
 } from './build/toolchain.ts';
+export {
+  type CudaBinding,
+  type CudaDeviceOptions,
+  cudaBinding,
+  openCudaDevice,
+} from './device/cuda-device.ts';
+export { openNativeKernels } from './kernels/native-kernels.ts';
+export { normLaunch } from './kernels/norm-launch.ts';
 export { type BinaryCandidate, binaryCandidates } from './load/candidates.ts';
 export {
   type LoadedNative,

@@ -57,10 +57,11 @@ Napi::Value DeviceMemory::address(const Napi::CallbackInfo& info) {
 
 Napi::Value DeviceMemory::ipc_handle(const Napi::CallbackInfo& info) {
   const DeviceAllocation& given = allocation(info.Env());
+  void* const address = given.address();
   if (!given.owned()) throw Napi::Error::New(info.Env(), "the device memory is a view: its owner has the handle.");
   const cudaIpcMemHandle_t handle =
-      cuda_call(info.Env(), [&] { return ipc_handle_of(given.device(), given.address()); });
-  const auto copy = Napi::Uint8Array::New(info.Env(), sizeof handle);
+      cuda_call(info.Env(), [&] { return ipc_handle_of(given.device(), address); });
+  auto copy = Napi::Uint8Array::New(info.Env(), sizeof handle);
   std::memcpy(copy.Data(), &handle, sizeof handle);
   return copy;
 }

@@ -6,7 +6,7 @@
 namespace arfuse::binding {
 
 Napi::Function EventObject::define(Napi::Env env) {
-  return DefineClass(env, "Event", {InstanceMethod<&EventObject::elapsed>("elapsed")});
+  return DefineClass(env, "Event", {InstanceMethod<&EventObject::elapsed>("elapsed"), InstanceMethod<&EventObject::passed>("passed")});
 }
 
 EventObject::EventObject(const Napi::CallbackInfo& info) : Napi::ObjectWrap<EventObject>(info) {
@@ -22,6 +22,17 @@ Napi::Value EventObject::elapsed(const Napi::CallbackInfo& info) {
   cuda_call(info.Env(),
             [&] { check(cudaEventElapsedTime(&milliseconds, from.get(), event_->get()), "cudaEventElapsedTime"); });
   return Napi::Number::New(info.Env(), static_cast<double>(milliseconds));
+}
+
+/** `passed()`: whether the device has come to it; true for an event that was never recorded. Waits for nothing. */
+Napi::Value EventObject::passed(const Napi::CallbackInfo& info) {
+  const cudaError_t state = cudaEventQuery(event_->get());
+  if (state == cudaErrorNotReady) {
+    cudaGetLastError();
+    return Napi::Boolean::New(info.Env(), false);
+  }
+  cuda_call(info.Env(), [&] { check(state, "cudaEventQuery"); });
+  return Napi::Boolean::New(info.Env(), true);
 }
 
 }  // namespace arfuse::binding

@@ -22,6 +22,7 @@ class EventObject : public Napi::ObjectWrap<EventObject> {
 
  private:
   Napi::Value elapsed(const Napi::CallbackInfo& info);
+  Napi::Value passed(const Napi::CallbackInfo& info);
 
   std::unique_ptr<Event> event_;
 };

@@ -9,7 +9,7 @@
 namespace arfuse::binding {
 
 /**
- * `new PeerMemory(device, handle)`: another process's `DeviceMemory`, mapped at `address` until `close()`, or until nothing
+ * `new PeerMemory(device, handle, bytes)`: another process's `DeviceMemory`, mapped at `address` until `close()`, or until nothing
  * refers to it. To be closed before its owner frees it, and while no kernel of the device spins.
  */
 class PeerMemory : public Napi::ObjectWrap<PeerMemory> {
@@ -23,9 +23,11 @@ class PeerMemory : public Napi::ObjectWrap<PeerMemory> {
 
  private:
   Napi::Value address(const Napi::CallbackInfo& info);
+  Napi::Value bytes(const Napi::CallbackInfo& info);
   void close(const Napi::CallbackInfo& info);
 
   std::unique_ptr<PeerMapping> mapping_;
+  double bytes_ = 0;
 };
 
 /** `enablePeerAccess(device, peer)`. */

@@ -1,5 +1,6 @@
 import { type Backend, UsageError } from '@arfuse/contract';
 import manifest from '../package.json' with { type: 'json' };
+import { openSymmMem } from './execute.ts';
 import { symmMemKernels } from './kernels.ts';
 
 /** Settings of the backend. */
@@ -10,7 +11,7 @@ export interface SymmMemSettings {
 
 /**
  * All-reduce over buffers that every rank maps: `@arfuse/symm-mem/one-shot`, `/two-shot` and, where multicast may
- * be used, `/multimem`. Each performs the all-reduce alone. Plan-only: nothing is loaded or launched.
+ * be used, `/multimem`. Each performs the all-reduce alone. Planning loads nothing; `open` launches through `@arfuse/native`.
  * @throws UsageError for a buffer limit that is no positive integer
  */
 export function createSymmMem(settings: SymmMemSettings = {}): Backend {
@@ -27,6 +28,7 @@ export function createSymmMem(settings: SymmMemSettings = {}): Backend {
     name: '@arfuse/symm-mem',
     version: manifest.version,
     kernels: symmMemKernels(maxBufferBytes),
+    open: openSymmMem,
   };
 }
 

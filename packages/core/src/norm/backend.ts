@@ -13,5 +13,6 @@ export function native(): Backend {
     name: '@arfuse/native',
     version: manifest.version,
     kernels: [norm, addPartials],
+    open: async (context) => (await import('@arfuse/native')).openNativeKernels(context),
   };
 }

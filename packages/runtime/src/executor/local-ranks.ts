@@ -123,16 +123,15 @@ export class LocalRanks implements AsyncDisposable {
       for (const [name, buffer] of Object.entries(buffers.outputs)) {
         const { length } = expected[rank]![name as SiteOutput]!;
         const bytes = await executor.read(buffer);
-        const at = bytes.subarray(length).findIndex((byte) => byte !== POISON);
+        const at = otherThan(POISON, bytes.subarray(length));
         if (at >= 0) return `rank ${rank} wrote ${at + 1} bytes behind the end of "${name}"`;
       }
       for (const { whole, buffer } of guarded) {
         const bytes = await executor.read(whole);
-        const stray = bytes.findIndex(
-          (byte, at) => byte !== GUARD_BYTE && (at < GUARD || at >= GUARD + buffer.bytes),
-        );
-        if (stray >= 0)
-          return `rank ${rank} wrote ${stray < GUARD ? 'before' : 'behind'} a buffer ${buffer.dtype}[${buffer.shape.join(', ')}]`;
+        const before = otherThan(GUARD_BYTE, bytes.subarray(0, GUARD)) >= 0;
+        const behind = otherThan(GUARD_BYTE, bytes.subarray(GUARD + buffer.bytes)) >= 0;
+        if (before || behind)
+          return `rank ${rank} wrote ${before ? 'before' : 'behind'} a buffer ${buffer.dtype}[${buffer.shape.join(', ')}]`;
       }
       return undefined;
     });
@@ -206,6 +205,12 @@ export class LocalRanks implements AsyncDisposable {
     };
     return { binding: executor.bind(site, buffers), buffers, guarded };
   }
+}
+
+/** Index of the first byte that is another; −1 when none is. */
+function otherThan(byte: number, bytes: Uint8Array): number {
+  if (Buffer.compare(bytes, Buffer.alloc(bytes.length, byte)) === 0) return -1;
+  return bytes.findIndex((found) => found !== byte);
 }
 
 async function guardedBuffer(executor: Executor, spec: BufferSpec): Promise<Guarded> {
