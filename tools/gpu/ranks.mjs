@@ -51,5 +51,5 @@ if (out !== undefined)
     out,
     `${JSON.stringify({ suite: 'ranks sharing a GPU', ...facts, seed, ...cases, recoveries }, null, 2)}\n`,
   );
-const broken = recoveries.some((result) => 'faults' in result && result.faults.length > 0);
+const broken = recoveries.some(({ faults = [] }) => faults.length > 0);
 process.exitCode = cases.failures.length > 0 || broken ? 1 : 0;

@@ -46,8 +46,10 @@ const QUANTISERS = {
 const quant = (/** @type {string} */ name) =>
   /** @type {Stage} */ ({ kind: 'quant', ...QUANTISERS[name] });
 
-/** Chains of stages with the results that leave them. @type {{ name: string, stages: Stage[], outputs: SiteOutput[] }[]} */
-export const CHAINS = [
+/** @typedef {{ name: string, stages: Stage[], outputs: SiteOutput[] }} Chain */
+
+/** Chains of stages with the results that leave them. @type {Chain[]} */
+export const CHAINS = /** @type {Chain[]} */ ([
   { name: 'all-reduce', stages: [ALL_REDUCE], outputs: ['all_reduce'] },
   { name: 'norm', stages: [ALL_REDUCE, NORM], outputs: ['all_reduce', 'norm'] },
   { name: 'add + norm', stages: [ALL_REDUCE, RESIDUAL, NORM], outputs: ['residual', 'norm'] },
@@ -89,7 +91,7 @@ export const CHAINS = [
       outputs: /** @type {SiteOutput[]} */ (['residual', 'norm', 'quant', 'scale']),
     },
   ]),
-].map((chain) => ({
+]).map((chain) => ({
   ...chain,
   outputs: chain.outputs.filter(
     (output) => output !== 'scale' || chain.name.slice(0, 10) !== 'fp8_static',
