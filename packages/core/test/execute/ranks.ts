@@ -33,11 +33,13 @@ export async function openRanks(
   options: ReferenceDeviceOptions & Partial<ExecutorOptions> = {},
 ): Promise<OpenedRanks> {
   const { intercept, facts, ...rest } = options;
+  const { ranksPerDevice = 1 } = options;
   const size = plan.groups[0]!.size;
   const groups = await openLocalGroup({ ranks: size });
   const devices = referenceDevices(size, {
     ...(intercept ? { intercept } : {}),
     ...(facts ? { facts } : {}),
+    ranksPerDevice,
   });
   const executors = await Promise.all(
     groups.map((group) => createExecutor(plan, group, { device: devices[group.rank]!, ...rest })),

@@ -17,6 +17,7 @@ import type { RefTensor } from '../tensor/ref-tensor.ts';
 import { tensorBytes, tensorFromBytes } from '../tensor/tensor-bytes.ts';
 import type { Meetings } from './collective.ts';
 import { bytesAt } from './memory.ts';
+import type { Multiprocessors } from './multiprocessors.ts';
 import type { ReferenceLaunch } from './stream.ts';
 
 /** One run of a simulated kernel. */
@@ -44,6 +45,8 @@ export class SimulatedKernels implements KernelExecutor {
   readonly #context: ExecutionContext;
   readonly #meetings: Meetings;
   readonly #intercept: Intercept;
+  /** Of a device that ranks share. */
+  readonly #shared: Multiprocessors | undefined;
   #runs = 0;
   #turn = 0;
   #released = false;
@@ -53,11 +56,13 @@ export class SimulatedKernels implements KernelExecutor {
     context: ExecutionContext,
     meetings: Meetings,
     intercept: Intercept,
+    shared: Multiprocessors | undefined,
   ) {
     this.#backend = backend;
     this.#context = context;
     this.#meetings = meetings;
     this.#intercept = intercept;
+    this.#shared = shared;
   }
 
   prepare(step: BoundStep): ReferenceLaunch {
@@ -99,14 +104,18 @@ export class SimulatedKernels implements KernelExecutor {
       if (typeof verdict === 'function') verdict();
       return true;
     };
-    if (!step.stages.some(({ kind }) => kind === 'all_reduce')) return () => finish([partials], 0);
+    if (!step.stages.some(({ kind }) => kind === 'all_reduce')) {
+      const run = (): true => finish([partials], 0);
+      return this.#shared?.other(run) ?? run;
+    }
     const turn = this.#turn;
     this.#turn += 1;
     this.#meetings.give(this.#backend, turn, rank, partials);
-    return () => {
+    const meet = (): boolean => {
       const all = this.#meetings.take(this.#backend, turn);
       return all ? finish(all, rank) : this.#releasedInto(step, rows);
     };
+    return this.#shared?.meeting(meet) ?? meet;
   }
 
   /** A released kernel ends, and what it leaves is garbage. */

@@ -7,6 +7,7 @@ import {
 import { Meetings } from './collective.ts';
 import { type Intercept, SimulatedKernels } from './kernels.ts';
 import { AddressSpace, type ReferenceMemory } from './memory.ts';
+import { Multiprocessors } from './multiprocessors.ts';
 import { ReferenceEvent, ReferenceStream } from './stream.ts';
 
 /** How reference devices behave. */
@@ -14,7 +15,12 @@ export interface ReferenceDeviceOptions {
   /** Says what becomes of each run of a kernel; for tests of what must not go unnoticed. */
   readonly intercept?: Intercept;
   /** Facts that ranks compare before the first launch. */
-  readonly facts?: (ordinal: number) => Readonly<Record<string, string>>;
+  readonly facts?: (rank: number) => Readonly<Record<string, string>>;
+  /**
+   * How many ranks share a device; default 1. Beside a kernel that waits for other ranks, other kernels of a shared device find
+   * no room: ranks whose streams are not joined before they meet wait for ever, as they may on a GPU.
+   */
+  readonly ranksPerDevice?: number;
 }
 
 function shareBytes({ address }: { readonly address: bigint }): Uint8Array {
@@ -29,7 +35,7 @@ function shareBytes({ address }: { readonly address: bigint }): Uint8Array {
  */
 export function referenceDevices(
   ranks: number,
-  { intercept = () => 'run', facts = () => ({}) }: ReferenceDeviceOptions = {},
+  { intercept = () => 'run', facts = () => ({}), ranksPerDevice = 1 }: ReferenceDeviceOptions = {},
 ): readonly Device[] {
   const space = new AddressSpace();
   const meetings = new Meetings(ranks);
@@ -38,14 +44,20 @@ export function referenceDevices(
     const array = memory.data.fill(0);
     return { array, address: memory.address, close: () => memory.close() };
   };
-  return Array.from(
-    { length: ranks },
-    (_, ordinal): Device => ({
+  const shared =
+    ranksPerDevice === 1
+      ? []
+      : Array.from({ length: Math.ceil(ranks / ranksPerDevice) }, () => new Multiprocessors());
+  return Array.from({ length: ranks }, (_, rank): Device => {
+    const ordinal = Math.floor(rank / ranksPerDevice);
+    return {
       kind: 'reference',
       ordinal,
-      facts: { device: 'reference', ...facts(ordinal) },
+      facts: { device: 'reference', ...facts(rank) },
       open: (backend, context) =>
-        Promise.resolve(new SimulatedKernels(backend, context, meetings, intercept)),
+        Promise.resolve(
+          new SimulatedKernels(backend, context, meetings, intercept, shared[ordinal]),
+        ),
       allocate: (bytes) => space.allocate(bytes),
       view: (address, bytes) => space.view(address, bytes),
       pinned,
@@ -60,6 +72,6 @@ export function referenceDevices(
       share: (memory) => shareBytes(memory as ReferenceMemory),
       map: (shared, bytes) => space.view(Buffer.from(shared).readBigUInt64BE(), bytes),
       load: () => {},
-    }),
-  );
+    };
+  });
 }

@@ -5,6 +5,8 @@ import type { PlannedSegment, PlannedStep } from './step-demands.ts';
 /** Launches of one segment, in order. */
 export interface BoundSegment {
   readonly launches: readonly DeviceLaunch[];
+  /** By launch: whether the ranks meet in it. */
+  readonly meets: readonly boolean[];
   readonly kernels: readonly string[];
   readonly collectives: number;
 }
@@ -70,6 +72,7 @@ export function bindSegments(binder: Binder): {
           prepared.set(key, launch);
           return launch;
         }),
+        meets: steps.map(({ collective }) => collective),
         kernels: steps.map(({ demand }) => demand.kernel),
         collectives: steps.filter(({ collective }) => collective).length,
       };

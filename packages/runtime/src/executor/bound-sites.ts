@@ -41,13 +41,14 @@ export interface BoundSitesParts {
 /** The bound sites of a rank by id, and the memory for values that travel between their steps. */
 export class BoundSites {
   readonly #parts: BoundSitesParts;
-  readonly #maxTokens: number;
+  /** Largest token count of a launch. */
+  readonly maxTokens: number;
   readonly #sites: BoundSite[] = [];
   readonly #temporaries: DeviceMemory[] = [];
 
   constructor(parts: BoundSitesParts) {
     this.#parts = parts;
-    this.#maxTokens = parts.plan.target.tokens.max;
+    this.maxTokens = parts.plan.target.tokens.max;
   }
 
   /** @throws UsageError */
@@ -60,7 +61,7 @@ export class BoundSites {
   specs(id: string): SiteSpecs {
     const { plan } = this.#parts;
     const found = plan.classes.find((of) => of.id === this.#planned(id).class)!;
-    return siteSpecs(found, this.#maxTokens);
+    return siteSpecs(found, this.maxTokens);
   }
 
   bind(id: string, buffers: SiteBuffers): number {
@@ -80,8 +81,8 @@ export class BoundSites {
     this.#sites.push({
       site,
       segments,
-      eager: segmentTable(planned, 'eager', this.#maxTokens),
-      graph: segmentTable(planned, 'graph', this.#maxTokens),
+      eager: segmentTable(planned, 'eager', this.maxTokens),
+      graph: segmentTable(planned, 'graph', this.maxTokens),
       close: () => {
         for (const launch of launches) launch.close();
         for (const buffer of bound) buffer.release();
@@ -117,7 +118,7 @@ export class BoundSites {
       ...plan.classes.map(({ hidden, dtype }) => hidden * (dtype === 'f32' ? 4 : 2)),
     );
     while (this.#temporaries.length <= index)
-      this.#temporaries.push(device.allocate(widest * this.#maxTokens));
+      this.#temporaries.push(device.allocate(widest * this.maxTokens));
     return { memory: this.#temporaries[index]!, offset: 0 };
   }
 }

@@ -1,10 +1,10 @@
 import type { Device, DeviceStream, KernelExecutor, Plan } from '@arfuse/contract';
 import { allocateSite } from './allocate-site.ts';
-import { type BoundSite, BoundSites, segmentAt } from './bound-sites.ts';
+import { BoundSites } from './bound-sites.ts';
 import { type BufferSpec, DeviceBuffer } from './device-buffer.ts';
-import { deviceError, wrongSize } from './failures.ts';
+import { wrongSize } from './failures.ts';
 import { Health } from './health.ts';
-import { checkInteger } from './options.ts';
+import { Lane, setLane } from './lane.ts';
 import { Progress } from './progress.ts';
 import type { RecoveryParts } from './recovery.ts';
 import type { SiteBuffers, SiteSpecs } from './site-buffers.ts';
@@ -38,11 +38,11 @@ export class Executor implements AsyncDisposable {
   readonly #device: Device;
   readonly #stream: DeviceStream;
   readonly #kernels: readonly KernelExecutor[];
-  readonly #progress: Progress;
   readonly #staging: Staging;
   readonly #sites: BoundSites;
   readonly #steps: Steps;
   readonly #health: Health;
+  readonly #lane: Lane;
   readonly #closeShared: () => Promise<void>;
 
   constructor(parts: ExecutorParts) {
@@ -55,16 +55,25 @@ export class Executor implements AsyncDisposable {
     this.#stream = stream;
     this.#kernels = [...opened.values()];
     this.#closeShared = parts.closeShared;
-    this.#progress = new Progress(device);
+    const progress = new Progress(device);
     this.#staging = new Staging(device, stream, () => this.sync());
     this.#sites = new BoundSites(parts);
     this.#steps = new Steps(this.#sites, plan);
     this.#health = new Health({
       ...parts,
       kernels: this.#kernels,
-      status: () => rankStatus(this.#progress, this.#sites, this.#steps),
-      restarted: () => this.#progress.restart(),
+      status: () => rankStatus(progress, this.#sites, this.#steps),
+      restarted: () => progress.restart(),
     });
+    this.#lane = new Lane({
+      device,
+      stream,
+      sites: this.#sites,
+      steps: this.#steps,
+      progress,
+      health: this.#health,
+    });
+    setLane(this, this.#lane);
   }
 
   /** What the buffers of a site hold. @throws UsageError for a site that the plan does not have */
@@ -119,15 +128,7 @@ export class Executor implements AsyncDisposable {
    * @throws UsageError for an id or a token count that does not exist
    */
   launch(id: number, tokens: number): void {
-    this.#health.requireOpen();
-    const site = this.#sites.get(id);
-    const segment = segmentAt(site, 'eager', tokens);
-    if (!this.#health.sound) return;
-    try {
-      this.#enqueue(id, site, segment, tokens);
-    } catch (error) {
-      this.#health.break(deviceError(error));
-    }
+    this.#lane.launch(id, tokens);
   }
 
   /** A sequence of bound sites that runs as one. @returns id for `capture`, `enqueue` and `step` */
@@ -147,25 +148,7 @@ export class Executor implements AsyncDisposable {
 
   /** Enqueues a step without waiting: one graph where one was captured, else its sites one after the other. */
   enqueue(id: number, tokens: number): void {
-    this.#health.requireOpen();
-    const step = this.#steps.get(id);
-    checkInteger('tokens', tokens, 1, this.maxTokens);
-    if (!this.#health.sound) return;
-    const captured = step.capturedFor(tokens);
-    try {
-      if (captured) {
-        const { graph, bucket, collectives } = captured;
-        this.#stream.launch(graph);
-        if (collectives > 0) this.#progress.mark(this.#stream, id, bucket, collectives, true);
-        return;
-      }
-      for (const binding of step.bindings) {
-        const site = this.#sites.get(binding);
-        this.#enqueue(binding, site, segmentAt(site, 'eager', tokens), tokens);
-      }
-    } catch (error) {
-      this.#health.break(deviceError(error));
-    }
+    this.#lane.enqueue(id, tokens);
   }
 
   /**
@@ -203,11 +186,5 @@ export class Executor implements AsyncDisposable {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
-  }
-
-  #enqueue(id: number, { segments }: BoundSite, segment: number, tokens: number): void {
-    const { launches, collectives } = segments[segment]!;
-    for (let i = 0; i < launches.length; i += 1) this.#stream.enqueue(launches[i]!, tokens);
-    if (collectives > 0) this.#progress.mark(this.#stream, id, tokens, collectives, false);
   }
 }

@@ -1,6 +1,8 @@
 import { type Plan, PlanError, type SiteOutput, UsageError } from '@arfuse/contract';
 import { type BufferSpec, bufferBytes, type DeviceBuffer } from './device-buffer.ts';
 import type { Executor } from './executor.ts';
+import { JointLaunch } from './joint-launch.ts';
+import { laneOf } from './lane.ts';
 import type { SiteBuffers, SiteInputName } from './site-buffers.ts';
 
 /** Inputs of a site: partials by rank, and what all ranks share. */
@@ -42,6 +44,7 @@ export class LocalRanks implements AsyncDisposable {
   readonly executors: readonly Executor[];
   /** By class and rank. */
   readonly #seats = new Map<string, readonly Seat[]>();
+  readonly #joint: JointLaunch;
 
   /** @throws UsageError unless there is one executor per rank */
   constructor(executors: readonly Executor[]) {
@@ -55,6 +58,7 @@ export class LocalRanks implements AsyncDisposable {
     }
     this.plan = first.plan;
     this.executors = executors.toSorted((a, b) => a.rank - b.rank);
+    this.#joint = new JointLaunch(this.executors.map(laneOf));
   }
 
   /** Ids by rank with which `launch()` and `defineStep()` of the executors name a class. */
@@ -91,10 +95,29 @@ export class LocalRanks implements AsyncDisposable {
     });
   }
 
-  /** Launches a class for so many rows at every rank, in turn, and waits for all. */
+  /** Launches a class for so many rows at every rank, and waits for all. */
   async launch(id: string, tokens: number): Promise<void> {
-    const seats = await this.#bound(id);
-    for (const executor of this.executors) executor.launch(seats[executor.rank]!.binding, tokens);
+    this.enqueue(await this.bindings(id), tokens);
+    await this.sync();
+  }
+
+  /**
+   * Enqueues a site at every rank, kernel by kernel in turn; ranks that share a device are joined before they meet. Nothing is
+   * enqueued anywhere while one of the executors has a fault to report.
+   * @param ids - of the site by rank, as `bindings` gives them
+   * @throws UsageError for ids or tokens that do not exist
+   */
+  enqueue(ids: readonly number[], tokens: number): void {
+    this.#joint.launch(ids, tokens);
+  }
+
+  /** Enqueues a step of every rank, as {@link enqueue}; a graph counts as one kernel. */
+  enqueueStep(steps: readonly number[], tokens: number): void {
+    this.#joint.step(steps, tokens);
+  }
+
+  /** Waits for all ranks. @throws the first rank's error, as `Executor.sync` */
+  async sync(): Promise<void> {
     await this.each((executor) => executor.sync());
   }
 
