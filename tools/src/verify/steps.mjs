@@ -139,6 +139,12 @@ export const STEPS = [
     run: counted('tools/src/consumer.mjs'),
   },
   {
+    id: 'bundle',
+    title: 'bundle on a host without Node',
+    needs: ['native'],
+    run: counted('tools/src/bundle/check.mjs'),
+  },
+  {
     id: 'fuzz',
     title: 'fuzzed import, short',
     needs: ['build'],
