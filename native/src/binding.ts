@@ -108,6 +108,8 @@ export interface NativeDevice {
   readonly memoryBytes: number;
   readonly multiprocessors: number;
   readonly pciBusId: string;
+  /** As NVIDIA's tools write it, `GPU-…`; a MIG instance has one of its own. */
+  readonly uuid: string;
   /** Whether each device, itself included, can be read and written from this one. */
   readonly peers: readonly boolean[];
 }

@@ -43,6 +43,7 @@ Napi::Value devices(const Napi::CallbackInfo& info) {
     device.Set("memoryBytes", static_cast<double>(facts.memory_bytes));
     device.Set("multiprocessors", facts.multiprocessors);
     device.Set("pciBusId", facts.pci_bus_id);
+    device.Set("uuid", facts.uuid);
     Napi::Array peers = Napi::Array::New(env);
     for (const bool peer : facts.peers) peers.Set(peers.Length(), Napi::Boolean::New(env, peer));
     device.Set("peers", peers);

@@ -5,6 +5,19 @@
 namespace arfuse {
 namespace {
 
+/** `GPU-8f3a…`, in groups of 4, 2, 2, 2 and 6 bytes. */
+std::string uuid_text(const cudaUUID_t& uuid) {
+  static constexpr char kDigits[] = "0123456789abcdef";
+  std::string text = "GPU";
+  for (int i = 0; i < 16; ++i) {
+    if (i == 0 || i == 4 || i == 6 || i == 8 || i == 10) text += '-';
+    const auto byte = static_cast<unsigned char>(uuid.bytes[i]);
+    text += kDigits[byte >> 4];
+    text += kDigits[byte & 15];
+  }
+  return text;
+}
+
 DeviceFacts facts_of(int device, int count) {
   DeviceFacts facts;
   cudaDeviceProp properties{};
@@ -12,6 +25,7 @@ DeviceFacts facts_of(int device, int count) {
   facts.name = properties.name;
   facts.capability = properties.major * 10 + properties.minor;
   facts.memory_bytes = properties.totalGlobalMem;
+  facts.uuid = uuid_text(properties.uuid);
   facts.multiprocessors = properties.multiProcessorCount;
   char bus[32] = {};
   if (cudaDeviceGetPCIBusId(bus, sizeof bus, device) == cudaSuccess) facts.pci_bus_id = bus;

@@ -13,6 +13,8 @@ struct DeviceFacts {
   std::size_t memory_bytes = 0;
   int multiprocessors = 0;
   std::string pci_bus_id;
+  /** As NVIDIA's tools write it. */
+  std::string uuid;
   /** Whether each device, itself included, can be read and written from this one. */
   std::vector<bool> peers;
 };

@@ -33,6 +33,7 @@ export {
 } from '@arfuse/thresholds';
 export * from '@arfuse/torch';
 export * from './engine/index.ts';
+export * from './execute/index.ts';
 export { native } from './norm/backend.ts';
 export * from './plan/index.ts';
 export * from './policy/index.ts';

@@ -1,5 +1,6 @@
 import type { Backend } from '@arfuse/contract';
 import manifest from '../../package.json' with { type: 'json' };
+import { importNative } from '../execute/load-native.ts';
 import { addPartials } from './add-partials.ts';
 import { norm } from './norm.ts';
 
@@ -13,6 +14,6 @@ export function native(): Backend {
     name: '@arfuse/native',
     version: manifest.version,
     kernels: [norm, addPartials],
-    open: async (context) => (await import('@arfuse/native')).openNativeKernels(context),
+    open: async (context) => (await importNative()).openNativeKernels(context),
   };
 }

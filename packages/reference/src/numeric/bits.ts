@@ -1,32 +1,33 @@
 import { type DType, UnsupportedError } from '@arfuse/contract';
 import { exponentOf, FLOAT_FORMATS, type FloatFormat } from './round.ts';
 
-/** Width of the exponent field, and how the top codes are used. */
-const LAYOUT: Readonly<
-  Partial<
-    Record<DType, { readonly exponentBits: number; readonly special: 'ieee' | 'nan-only' | 'none' }>
-  >
-> = {
-  bf16: { exponentBits: 8, special: 'ieee' },
-  f16: { exponentBits: 5, special: 'ieee' },
-  f32: { exponentBits: 8, special: 'ieee' },
-  f8e4m3fn: { exponentBits: 4, special: 'nan-only' },
-  f8e5m2: { exponentBits: 5, special: 'ieee' },
-  f4e2m1fnx2: { exponentBits: 2, special: 'none' },
+interface Layout extends FloatFormat {
+  /** Width of the exponent field. */
+  readonly exponentBits: number;
+  /** How the top codes are used. */
+  readonly special: 'ieee' | 'nan-only' | 'none';
+}
+
+function layout(dtype: DType, exponentBits: number, special: Layout['special']): Layout {
+  return { ...FLOAT_FORMATS[dtype]!, exponentBits, special };
+}
+
+const LAYOUTS: Readonly<Partial<Record<DType, Layout>>> = {
+  bf16: layout('bf16', 8, 'ieee'),
+  f16: layout('f16', 5, 'ieee'),
+  f32: layout('f32', 8, 'ieee'),
+  f8e4m3fn: layout('f8e4m3fn', 4, 'nan-only'),
+  f8e5m2: layout('f8e5m2', 5, 'ieee'),
+  f4e2m1fnx2: layout('f4e2m1fnx2', 2, 'none'),
 };
 
-function layoutOf(
-  dtype: DType,
-): FloatFormat & { readonly exponentBits: number; readonly special: 'ieee' | 'nan-only' | 'none' } {
-  const format = FLOAT_FORMATS[dtype];
-  const layout = LAYOUT[dtype];
-  if (!format || !layout) {
-    throw new UnsupportedError({
-      message: `dtype ${dtype} has no bit layout here.`,
-      hint: 'Use a floating-point dtype of 32 bits or less.',
-    });
-  }
-  return { ...format, ...layout };
+function layoutOf(dtype: DType): Layout {
+  const found = LAYOUTS[dtype];
+  if (found) return found;
+  throw new UnsupportedError({
+    message: `dtype ${dtype} has no bit layout here.`,
+    hint: 'Use a floating-point dtype of 32 bits or less.',
+  });
 }
 
 /**

@@ -1,16 +1,17 @@
 import {
   findStage,
+  itemsize,
   type PlanSegment,
   placeSteps,
   type SiteClass,
   type SiteOutput,
 } from '@arfuse/contract';
 import { executeSteps } from '../kernels/execute.ts';
-import { scaleBytes } from '../kernels/scale-layout.ts';
+import { scaleBytes, scaleSize, scalesFromBytes } from '../kernels/scale-layout.ts';
 import { SimulatedRanks } from '../ranks/simulated-ranks.ts';
 import type { SiteInputs } from '../site.ts';
 import type { RefTensor } from '../tensor/ref-tensor.ts';
-import { tensorBytes } from '../tensor/tensor-bytes.ts';
+import { tensorBytes, tensorFromBytes } from '../tensor/tensor-bytes.ts';
 
 /** Results of a site on one rank as kernels store them. */
 export type ResultBytes = Readonly<Partial<Record<SiteOutput, Uint8Array>>>;
@@ -39,6 +40,47 @@ export function storedBytes(
 ): Uint8Array {
   const quant = findStage(stages, 'quant');
   return name === 'scale' && quant ? scaleBytes(tensor, quant.scaleLayout) : tensorBytes(tensor);
+}
+
+/** Bytes in which a kernel stores a result of so many rows. */
+export function storedSize(
+  { stages, hidden, dtype }: Pick<SiteClass, 'stages' | 'hidden' | 'dtype'>,
+  name: SiteOutput,
+  rows: number,
+): number {
+  const quant = findStage(stages, 'quant');
+  if (name === 'quant' && quant)
+    return (rows * hidden * itemsize(quant.outputDtype)) / (quant.scheme === 'nvfp4' ? 2 : 1);
+  if (name !== 'scale' || !quant) return rows * hidden * itemsize(dtype);
+  const groups = quant.groupSize === null ? 1 : hidden / quant.groupSize;
+  return scaleSize(quant.scaleDtype ?? 'f32', quant.scaleLayout, [rows, groups]);
+}
+
+/**
+ * A result as a tensor, from the bytes in which a kernel stored it; scales become logical, `[rows, groups]`.
+ * @returns `padded` is false where a byte that pads scales is not zero
+ */
+export function storedTensor(
+  { stages, hidden, dtype }: Pick<SiteClass, 'stages' | 'hidden' | 'dtype'>,
+  name: SiteOutput,
+  rows: number,
+  bytes: Uint8Array,
+): { tensor: RefTensor; padded: boolean } {
+  const quant = findStage(stages, 'quant');
+  const shape = [rows, hidden];
+  if (name === 'quant' && quant)
+    return { tensor: tensorFromBytes(quant.outputDtype, shape, bytes), padded: true };
+  if (name !== 'scale' || !quant)
+    return { tensor: tensorFromBytes(dtype, shape, bytes), padded: true };
+  const groups = quant.groupSize === null ? 1 : hidden / quant.groupSize;
+  const { scaleDtype, scaleLayout } = quant;
+  const { scales, padded } = scalesFromBytes(
+    scaleDtype ?? 'f32',
+    scaleLayout,
+    [rows, groups],
+    bytes,
+  );
+  return { tensor: scales, padded };
 }
 
 /**

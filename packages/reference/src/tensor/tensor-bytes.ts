@@ -2,6 +2,18 @@ import { type DType, itemsize } from '@arfuse/contract';
 import { fromBits, toBits } from '../numeric/bits.ts';
 import { type RefTensor, sizeOf } from './ref-tensor.ts';
 
+const single = new Float32Array(1);
+const singleCode = new Uint32Array(single.buffer);
+
+/** Code of a value that is representable; the two common dtypes without arithmetic. */
+function codeOf(dtype: DType, value: number): number {
+  if (value === value && (dtype === 'bf16' || dtype === 'f32')) {
+    single[0] = value;
+    return dtype === 'f32' ? singleCode[0]! : singleCode[0]! >>> 16;
+  }
+  return toBits(dtype, value);
+}
+
 /**
  * Bytes of a tensor of floats as a GPU stores it: little-endian, row-major, e2m1 packed two to a byte with the first
  * element in the low nibble. Scales have layouts of their own: see `scaleBytes`.
@@ -18,12 +30,25 @@ export function tensorBytes({ dtype, data }: RefTensor): Uint8Array {
   const bytes = new Uint8Array(data.length * width);
   const view = new DataView(bytes.buffer);
   for (let i = 0; i < data.length; i += 1) {
-    const code = toBits(dtype, data[i]!);
+    const code = codeOf(dtype, data[i]!);
     if (width === 1) view.setUint8(i, code);
     else if (width === 2) view.setUint16(2 * i, code, true);
     else view.setUint32(4 * i, code, true);
   }
   return bytes;
+}
+
+/** Values of all codes of a dtype with 16 bits or fewer. */
+const tables = new Map<DType, Float64Array>();
+
+function tableOf(dtype: DType): Float64Array {
+  let table = tables.get(dtype);
+  if (!table) {
+    const codes = dtype === 'f4e2m1fnx2' ? 16 : 2 ** (8 * itemsize(dtype));
+    table = Float64Array.from({ length: codes }, (_, code) => fromBits(dtype, code));
+    tables.set(dtype, table);
+  }
+  return table;
 }
 
 /**
@@ -37,17 +62,20 @@ export function tensorFromBytes(
 ): RefTensor {
   const data = new Float64Array(sizeOf(shape));
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const width = itemsize(dtype);
+  if (dtype === 'f32') {
+    for (let i = 0; i < data.length; i += 1) data[i] = view.getFloat32(4 * i, true);
+    return { dtype, shape, data };
+  }
+  const table = tableOf(dtype);
+  const wide = itemsize(dtype) === 2;
   for (let i = 0; i < data.length; i += 1) {
     const code =
       dtype === 'f4e2m1fnx2'
         ? (bytes[i >> 1]! >> (4 * (i % 2))) & 15
-        : width === 1
-          ? bytes[i]!
-          : width === 2
-            ? view.getUint16(2 * i, true)
-            : view.getUint32(4 * i, true);
-    data[i] = fromBits(dtype, code);
+        : wide
+          ? view.getUint16(2 * i, true)
+          : bytes[i]!;
+    data[i] = table[code]!;
   }
   return { dtype, shape, data };
 }

@@ -35,25 +35,26 @@ interface Seat {
 }
 
 /**
- * Drives the executors of all ranks of this process, for tests and measurements: buffers are filled from host bytes and stand
- * between guard bands, outputs are poisoned, and results come back as bytes.
+ * Drives the executors of this process's ranks, for tests and measurements: buffers are filled from host bytes and stand
+ * between guard bands, outputs are poisoned, and results come back as bytes. These are all ranks of the group, or those that
+ * this process has of it; the other processes do the same at the same time.
  */
 export class LocalRanks implements AsyncDisposable {
   readonly plan: Plan;
-  /** By rank. */
+  /** In the order of their ranks. */
   readonly executors: readonly Executor[];
-  /** By class and rank. */
+  /** By class, in the order of the executors. */
   readonly #seats = new Map<string, readonly Seat[]>();
   readonly #joint: JointLaunch;
 
-  /** @throws UsageError unless there is one executor per rank */
+  /** @throws UsageError without executors, and for a rank that is given twice */
   constructor(executors: readonly Executor[]) {
     const [first] = executors;
     const ranks = new Set(executors.map(({ rank }) => rank));
-    if (!first || ranks.size !== first.size || executors.length !== first.size) {
+    if (!first || ranks.size !== executors.length) {
       throw new UsageError({
-        message: `${executors.length} executors are given for ${first?.size ?? 'no'} ranks.`,
-        hint: 'Give the executor of every rank, once.',
+        message: `${executors.length} executors are given for ${first ? `${ranks.size} ranks` : 'no ranks'}.`,
+        hint: 'Give the executor of every rank of this process, once.',
       });
     }
     this.plan = first.plan;
@@ -61,23 +62,23 @@ export class LocalRanks implements AsyncDisposable {
     this.#joint = new JointLaunch(this.executors.map(laneOf));
   }
 
-  /** Ids by rank with which `launch()` and `defineStep()` of the executors name a class. */
+  /** Ids, in the order of the executors, with which `launch()` and `defineStep()` of the executors name a class. */
   async bindings(id: string): Promise<readonly number[]> {
     return (await this.#bound(id)).map(({ binding }) => binding);
   }
 
-  /** Buffers of a class by rank. */
+  /** Buffers of a class, in the order of the executors. */
   async buffers(id: string): Promise<readonly SiteBuffers[]> {
     return (await this.#bound(id)).map(({ buffers }) => buffers);
   }
 
-  /** Fills the buffers of a class at every rank, and poisons its outputs. */
+  /** Fills the buffers of a class, and poisons its outputs. */
   async fill(id: string, { partials, shared }: InputBytes): Promise<void> {
     const seats = await this.#bound(id);
-    await this.each(async (executor, rank) => {
-      const { buffers } = seats[rank]!;
+    await this.each(async (executor, index) => {
+      const { buffers } = seats[index]!;
       for (const [i, buffer] of buffers.partials.entries())
-        await executor.write(buffer, partials[rank]![i]!);
+        await executor.write(buffer, partials[executor.rank]![i]!);
       for (const [name, buffer] of Object.entries(buffers.inputs)) {
         const bytes = shared[name as SiteInputName];
         if (bytes) await executor.write(buffer, bytes);
@@ -86,11 +87,11 @@ export class LocalRanks implements AsyncDisposable {
     await this.poison(id);
   }
 
-  /** Poisons the outputs of a class at every rank. */
+  /** Poisons the outputs of a class. */
   async poison(id: string): Promise<void> {
     const seats = await this.#bound(id);
-    await this.each(async (executor, rank) => {
-      for (const buffer of Object.values(seats[rank]!.buffers.outputs))
+    await this.each(async (executor, index) => {
+      for (const buffer of Object.values(seats[index]!.buffers.outputs))
         await executor.write(buffer, new Uint8Array(buffer.bytes).fill(POISON));
     });
   }
@@ -104,7 +105,7 @@ export class LocalRanks implements AsyncDisposable {
   /**
    * Enqueues a site at every rank, kernel by kernel in turn; ranks that share a device are joined before they meet. Nothing is
    * enqueued anywhere while one of the executors has a fault to report.
-   * @param ids - of the site by rank, as `bindings` gives them
+   * @param ids - of the site in the order of the executors, as `bindings` gives them
    * @throws UsageError for ids or tokens that do not exist
    */
   enqueue(ids: readonly number[], tokens: number): void {
@@ -121,15 +122,19 @@ export class LocalRanks implements AsyncDisposable {
     await this.each((executor) => executor.sync());
   }
 
-  /** The first bytes of a class's outputs, as many as a launch of the expected results writes; by rank. */
+  /**
+   * The first bytes of a class's outputs, as many as a launch of the expected results writes.
+   * @param expected - by rank of the group
+   * @returns in the order of the executors
+   */
   async read(id: string, expected: readonly OutputBytes[]): Promise<OutputBytes[]> {
     const seats = await this.#bound(id);
-    return await this.each(async (executor, rank) => {
+    return await this.each(async (executor, index) => {
       const found: Partial<Record<SiteOutput, Uint8Array>> = {};
-      for (const [name, buffer] of Object.entries(seats[rank]!.buffers.outputs))
+      for (const [name, buffer] of Object.entries(seats[index]!.buffers.outputs))
         found[name as SiteOutput] = await executor.read(
           buffer,
-          expected[rank]![name as SiteOutput]!.length,
+          expected[executor.rank]![name as SiteOutput]!.length,
         );
       return found;
     });
@@ -137,12 +142,14 @@ export class LocalRanks implements AsyncDisposable {
 
   /**
    * What a launch wrote where it may not: behind the results of a class, or in a guard band.
+   * @param expected - by rank of the group
    * @returns one sentence, or undefined when nothing was written there
    */
   async strayWrite(id: string, expected: readonly OutputBytes[]): Promise<string | undefined> {
     const seats = await this.#bound(id);
-    const found = await this.each(async (executor, rank) => {
-      const { buffers, guarded } = seats[rank]!;
+    const found = await this.each(async (executor, index) => {
+      const { rank } = executor;
+      const { buffers, guarded } = seats[index]!;
       for (const [name, buffer] of Object.entries(buffers.outputs)) {
         const { length } = expected[rank]![name as SiteOutput]!;
         const bytes = await executor.read(buffer);
@@ -162,13 +169,14 @@ export class LocalRanks implements AsyncDisposable {
   }
 
   /**
-   * Calls all ranks at once: a rank that waits for another must not keep that one from being called.
-   * @returns what they return by rank
-   * @throws the failure of the first rank that fails, when all have settled
+   * Calls all executors at once: one that waits for another must not keep that one from being called.
+   * @param act - gets the executor and its index, which is its rank where this process has all ranks
+   * @returns what they return, in the order of the executors
+   * @throws the failure of the first one that fails, when all have settled
    */
-  async each<T>(act: (executor: Executor, rank: number) => T | Promise<T>): Promise<T[]> {
+  async each<T>(act: (executor: Executor, index: number) => T | Promise<T>): Promise<T[]> {
     const settled = await Promise.allSettled(
-      this.executors.map(async (executor, rank) => await act(executor, rank)),
+      this.executors.map(async (executor, index) => await act(executor, index)),
     );
     const failed = settled.find((result) => result.status === 'rejected');
     if (failed) throw failed.reason;
