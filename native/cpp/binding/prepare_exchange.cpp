@@ -1,5 +1,7 @@
 #include "prepare_exchange.hpp"
 
+#include <utility>
+
 #include "../device/device_guard.hpp"
 #include "../exchange/exchange_launch.hpp"
 #include "../kernels/add_launch.hpp"
@@ -15,8 +17,8 @@
 namespace arfuse::binding {
 namespace {
 
-/** The first compute capability whose loads and stores have an order across GPUs. */
-constexpr int kLeastCapability = 70;
+/** The first compute capability that backends plan the kernels for; loads and stores have an order across GPUs from 7.0. */
+constexpr int kLeastCapability = 80;
 
 /** Lines of a workspace's flags. */
 constexpr std::uintptr_t kWorkspaceAlignment = alignof(ExchangeHead);
@@ -27,12 +29,15 @@ int attribute_of(int device, cudaDeviceAttr attribute) {
   return value;
 }
 
-/** Buffers that overlap only where they are one and the same. */
-void refuse_overlap(Napi::Env env, const char* name, const char* other, const void* a, const void* b, std::size_t bytes) {
+bool overlap(const void* a, std::size_t a_bytes, const void* b, std::size_t b_bytes) {
   const auto x = reinterpret_cast<std::uintptr_t>(a);
   const auto y = reinterpret_cast<std::uintptr_t>(b);
-  if (x != y && x < y + bytes && y < x + bytes)
-    refuse(env, name, std::string("the place of ") + other + ", or one apart from it");
+  return x < y + b_bytes && y < x + a_bytes;
+}
+
+/** Buffers that overlap only where they are one and the same. */
+void refuse_overlap(Napi::Env env, const char* name, const char* other, const void* a, const void* b, std::size_t bytes) {
+  if (a != b && overlap(a, bytes, b, bytes)) refuse(env, name, std::string("the place of ") + other + ", or one apart from it");
 }
 
 /** Every rank's workspace as this rank's device reaches it; its own by its memory. */
@@ -74,6 +79,9 @@ Napi::Value prepare_exchange(const Napi::CallbackInfo& info) {
   refuse_overlap(env, "output", "input", params.output, params.input, bytes);
   const Napi::Object workspace = object_of(given.Get("workspace"), "workspace");
   read_workspaces(workspace, shape.ranks, params);
+  for (const auto& [name, buffer] : {std::pair<const char*, const void*>{"input", params.input}, {"output", params.output}})
+    if (overlap(buffer, bytes, params.workspace[params.rank], params.layout.bytes))
+      refuse(env, name, "a place outside of the workspace, which peers write");
   const char* room = shape.shot == Shot::one ? "oneShotBytes" : "twoShotBytes";
   if (static_cast<double>(bytes) > number_of(workspace, room))
     refuse(env, room, "at least " + std::to_string(bytes) + ", the bytes of " + std::to_string(rows) + " rows");
@@ -88,7 +96,7 @@ Napi::Value prepare_exchange(const Napi::CallbackInfo& info) {
     const int capability = 10 * attribute_of(device, cudaDevAttrComputeCapabilityMajor) +
                            attribute_of(device, cudaDevAttrComputeCapabilityMinor);
     if (capability < kLeastCapability)
-      refuse(env, "device", "compute capability 7.0 or newer, whose memory has an order across GPUs");
+      refuse(env, "device", "compute capability 8.0 or newer, not " + std::to_string(capability / 10) + "." + std::to_string(capability % 10));
     if (!counted) multiprocessors = attribute_of(device, cudaDevAttrMultiProcessorCount);
     const DeviceGuard guard(device);
     check(load_exchange_kernel(shape.shot, shape.dtype, shape.ranks, params.delays != 0), "cudaFuncGetAttributes");

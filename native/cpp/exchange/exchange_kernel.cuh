@@ -6,31 +6,47 @@
 
 namespace arfuse {
 
-/** Vectors of a thread that are under way at once. */
-constexpr int kExchangeFlight = 4;
+/** Vectors that a thread loads before it uses the first: what is under way fills the memory, not the number of threads. */
+constexpr int kExchangeFlight = 8;
 
-/** Calls `body(first, at)` for the vectors of this block's threads: the same ones on every rank. */
-template <typename Body>
-__device__ __forceinline__ void each_vector(std::int64_t count, Body body) {
-  const std::int64_t stride = static_cast<std::int64_t>(gridDim.x) * kExchangeThreads;
-  for (std::int64_t at = static_cast<std::int64_t>(blockIdx.x) * kExchangeThreads + threadIdx.x; at < count; at += stride) body(at);
-}
-
-/** Copies `count` vectors to every place of `to`; loads several ahead, since the stores might change what is loaded. */
+/** Copies of this block's vectors, of `count`, to every place of `to`. Which vectors a block has is the same on every rank. */
 template <int kPlaces>
 __device__ __forceinline__ void copy_to_each(uint4* const (&to)[kPlaces], const uint4* from, std::int64_t count) {
+  constexpr int kSteps = kExchangeFlight / 2;
   const std::int64_t stride = static_cast<std::int64_t>(gridDim.x) * kExchangeThreads;
-  std::int64_t at = static_cast<std::int64_t>(blockIdx.x) * kExchangeThreads + threadIdx.x;
-  for (; at < count; at += kExchangeFlight * stride) {
-    uint4 value[kExchangeFlight];
+  for (std::int64_t at = static_cast<std::int64_t>(blockIdx.x) * kExchangeThreads + threadIdx.x; at < count; at += kSteps * stride) {
+    uint4 value[kSteps];
 #pragma unroll
-    for (int j = 0; j < kExchangeFlight; ++j)
+    for (int j = 0; j < kSteps; ++j)
       if (at + j * stride < count) value[j] = load_data(from + at + j * stride);
 #pragma unroll
-    for (int j = 0; j < kExchangeFlight; ++j) {
+    for (int j = 0; j < kSteps; ++j) {
       if (at + j * stride >= count) break;
 #pragma unroll
       for (int place = 0; place < kPlaces; ++place) to[place][at + j * stride] = value[j];
+    }
+  }
+}
+
+/** Sums of every rank's vectors to every place of `to`, of the same vectors as `copy_to_each`. `to` may hold one of `from`. */
+template <typename T, int kRanks, int kPlaces>
+__device__ __forceinline__ void sum_to_each(uint4* const (&to)[kPlaces], const uint4* const (&from)[kRanks], std::int64_t count) {
+  constexpr int kSteps = kExchangeFlight / kRanks > 1 ? kExchangeFlight / kRanks : 1;
+  const std::int64_t stride = static_cast<std::int64_t>(gridDim.x) * kExchangeThreads;
+  for (std::int64_t at = static_cast<std::int64_t>(blockIdx.x) * kExchangeThreads + threadIdx.x; at < count; at += kSteps * stride) {
+    uint4 of_rank[kSteps][kRanks];
+#pragma unroll
+    for (int j = 0; j < kSteps; ++j) {
+      if (at + j * stride >= count) break;
+#pragma unroll
+      for (int i = 0; i < kRanks; ++i) of_rank[j][i] = load_data(from[i] + at + j * stride);
+    }
+#pragma unroll
+    for (int j = 0; j < kSteps; ++j) {
+      if (at + j * stride >= count) break;
+      const uint4 sum = vector_sum<T, kRanks>(of_rank[j]);
+#pragma unroll
+      for (int place = 0; place < kPlaces; ++place) to[place][at + j * stride] = sum;
     }
   }
 }
@@ -44,7 +60,7 @@ __device__ __forceinline__ int peer_at(int rank, int distance) {
 
 __device__ __forceinline__ uint4* vectors_at(std::byte* base, std::size_t offset) { return reinterpret_cast<uint4*>(base + offset); }
 
-/** Every rank stores its tensor at all peers and adds up all of them. */
+/** Every rank stores its tensor at all peers and adds up all of them. In place, since a thread stores where it alone has loaded. */
 template <typename T, int kRanks, bool kDelays>
 __global__ void __launch_bounds__(kExchangeThreads) one_shot_kernel(const __grid_constant__ ExchangeParams params) {
   const ExchangeBlock<kRanks, kDelays> block(params, 1);
@@ -63,12 +79,8 @@ __global__ void __launch_bounds__(kExchangeThreads) one_shot_kernel(const __grid
   const uint4* from[kRanks];
 #pragma unroll
   for (int i = 0; i < kRanks; ++i) from[i] = i == rank ? input : vectors_at(block.buffer(rank), i * slot);
-  each_vector(params.shared, [&](std::int64_t at) {
-    uint4 of_rank[kRanks];
-#pragma unroll
-    for (int i = 0; i < kRanks; ++i) of_rank[i] = load_data(from[i] + at);
-    output[at] = vector_sum<T, kRanks>(of_rank);
-  });
+  uint4* const own[1] = {output};
+  sum_to_each<T>(own, from, params.shared);
   block.end(false);
 }
 
@@ -83,6 +95,7 @@ __global__ void __launch_bounds__(kExchangeThreads) two_shot_kernel(const __grid
   const auto* input = static_cast<const uint4*>(params.input);
   auto* output = static_cast<uint4*>(params.output);
   const auto start_of = [&](int owner) { return owner * params.shared; };
+  // Of the last slices less is left, or nothing.
   const auto count_of = [&](int owner) {
     const std::int64_t left = params.vectors - start_of(owner);
     return left < params.shared ? left : params.shared;
@@ -104,14 +117,7 @@ __global__ void __launch_bounds__(kExchangeThreads) two_shot_kernel(const __grid
     const int peer = peer_at<kRanks>(rank, i);
     to[i] = (i == 0 ? output : vectors_at(block.buffer(peer), result)) + start;
   }
-  each_vector(count_of(rank), [&](std::int64_t at) {
-    uint4 of_rank[kRanks];
-#pragma unroll
-    for (int i = 0; i < kRanks; ++i) of_rank[i] = load_data(from[i] + at);
-    const uint4 sum = vector_sum<T, kRanks>(of_rank);
-#pragma unroll
-    for (int i = 0; i < kRanks; ++i) to[i][at] = sum;
-  });
+  sum_to_each<T>(to, from, count_of(rank));
   if (!block.meet(1)) return block.end(true);
 
   for (int i = 1; i < kRanks; ++i) {

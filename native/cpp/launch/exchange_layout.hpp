@@ -7,14 +7,17 @@ namespace arfuse {
 
 /** Most ranks of an exchange. */
 constexpr int kExchangeRanks = 8;
-/** Most blocks of a rank in an exchange. */
-constexpr int kExchangeBlocks = 24;
-/** Times that a block waits for its peers: once in a one-shot exchange, twice in a two-shot one. */
+/**
+ * Most blocks of a rank in an exchange. The link is full with fewer; the copies within a device, of which a two-shot exchange
+ * waits for one, are not.
+ */
+constexpr int kExchangeBlocks = 64;
+/** Most times that a block waits for its peers: once in a one-shot exchange, twice in a two-shot one. */
 constexpr int kExchangePhases = 2;
 /** Bytes that move together. */
 constexpr std::size_t kExchangeVector = 16;
 
-/** What a rank keeps of its exchanges, at the start of its workspace. Only its own kernels write it. */
+/** What a rank keeps of its exchanges, at the start of its workspace. Its own kernels write it, and the host zeroes it. */
 struct ExchangeControl {
   /** Exchanges that have ended. */
   std::uint64_t epoch;

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <algorithm>
+
 #include "exchange_layout.hpp"
 
 namespace arfuse {
@@ -10,7 +12,10 @@ struct ExchangeState {
   std::uint64_t epoch;
   bool running;
   bool aborted;
-  /** One bit per rank that the running exchange still waits for. */
+  /**
+   * One bit per rank that the running exchange still waits for: in the first phase in which it waits for any, since a peer that
+   * waits for another rank itself comes to no later phase.
+   */
   std::uint32_t missing;
 };
 
@@ -18,9 +23,11 @@ inline ExchangeState exchange_state(const ExchangeHead& head, int rank, int rank
   const ExchangeControl& control = head.control;
   ExchangeState state{control.epoch, control.begun > control.epoch, control.aborted != 0, 0};
   if (!state.running) return state;
-  const auto most = [](std::uint32_t given, int limit) { return given < static_cast<std::uint32_t>(limit) ? given : static_cast<std::uint32_t>(limit); };
-  for (std::uint32_t phase = 0; phase < most(control.phases, kExchangePhases); ++phase)
-    for (std::uint32_t block = 0; block < most(control.blocks, kExchangeBlocks); ++block)
+  // The copy may be torn: nothing in it is taken for an index.
+  const std::uint32_t phases = std::min<std::uint32_t>(control.phases, kExchangePhases);
+  const std::uint32_t blocks = std::min<std::uint32_t>(control.blocks, kExchangeBlocks);
+  for (std::uint32_t phase = 0; phase < phases && state.missing == 0; ++phase)
+    for (std::uint32_t block = 0; block < blocks; ++block)
       for (int peer = 0; peer < ranks; ++peer)
         if (peer != rank && head.flags[phase][block].raised[peer] < control.begun) state.missing |= 1u << peer;
   return state;
