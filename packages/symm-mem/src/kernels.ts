@@ -6,40 +6,32 @@ import {
   type NumericsRecord,
   type StepRequest,
 } from '@arfuse/contract';
+import { workspaceBytes } from './workspace.ts';
 
 /** Threads move 16 bytes at a time. */
 const VECTOR_BYTES = 16;
 
-/** Blocks that take part in a barrier; as in PyTorch's kernels of the same name. */
-const MAX_BLOCKS = 24;
-
 const GROUP_SIZES: readonly number[] = [2, 4, 6, 8];
 
-const bufferBytes = ({ rows, hidden, dtype }: StepRequest): number =>
+const tensorBytes = ({ rows, hidden, dtype }: StepRequest): number =>
   rows.max * hidden * itemsize(dtype);
 
-/** One 32-bit flag per block and peer. */
-const signalBytes = ({ group }: StepRequest): number => MAX_BLOCKS * group.size * 4;
-
-function commonRefusals(request: StepRequest, maxBufferBytes: number): (string | false)[] {
+function commonRefusals(request: StepRequest): (string | false)[] {
   const { stages, group, target, dtype, hidden } = request;
   const alone = stages.length === 1 && stages[0]!.kind === 'all_reduce';
   const row = hidden * itemsize(dtype);
   return [
     !alone && `performs an all-reduce alone, not ${formatStages(stages)}.`,
     group.nodes > 1 &&
-      `reads its peers' memory, which needs one node; the group spans ${group.nodes}.`,
+      `reaches its peers' memory, which needs one node; the group spans ${group.nodes}.`,
     !GROUP_SIZES.includes(group.size) &&
       `is built for groups of ${GROUP_SIZES.join(', ')}; this one has ${group.size} ranks.`,
     target.interconnect === 'none' &&
       "needs peer access between GPUs; the target's interconnect is none.",
     target.capability < 80 &&
       `needs compute capability 8.0 or newer; the target has ${target.capability / 10}.`,
-    dtype === 'f16' && 'adds bf16 and f32; the activations are f16.',
     row % VECTOR_BYTES !== 0 &&
       `moves 16 bytes at a time; a row of ${hidden} ${dtype} elements has ${row} bytes.`,
-    bufferBytes(request) > maxBufferBytes &&
-      `needs a buffer of ${bufferBytes(request)} bytes for ${request.rows.max} rows; the limit is ${maxBufferBytes}.`,
   ];
 }
 
@@ -47,6 +39,8 @@ interface Variant {
   readonly name: string;
   readonly title: string;
   readonly numerics: Partial<NumericsRecord>;
+  /** Bytes that each rank keeps. */
+  workspace(request: StepRequest): number;
   refusals(request: StepRequest): (string | false)[];
 }
 
@@ -61,28 +55,36 @@ const RANK_ORDER: Partial<NumericsRecord> = {
 const VARIANTS: readonly Variant[] = [
   {
     name: 'one-shot',
-    title: 'symmetric-memory all-reduce, every rank reads all peers',
+    title: 'symmetric-memory all-reduce, every rank stores its tensor at all peers',
     numerics: RANK_ORDER,
+    workspace: (request) =>
+      workspaceBytes({
+        size: request.group.size,
+        oneShotBytes: tensorBytes(request),
+        twoShotBytes: 0,
+      }),
     refusals: () => [],
   },
   {
     name: 'two-shot',
     title: 'symmetric-memory all-reduce, reduce-scatter then all-gather',
     numerics: RANK_ORDER,
-    refusals: (request) => {
-      const vectors = (request.rows.min * request.hidden * itemsize(request.dtype)) / VECTOR_BYTES;
-      return [
-        vectors < request.group.size &&
-          `gives every rank a slice of at least 16 bytes; the smallest launch has ${vectors} such pieces for ${request.group.size} ranks.`,
-      ];
-    },
+    workspace: (request) =>
+      workspaceBytes({
+        size: request.group.size,
+        oneShotBytes: 0,
+        twoShotBytes: tensorBytes(request),
+      }),
+    refusals: () => [],
   },
   {
     name: 'multimem',
     title: 'all-reduce by NVLink multicast',
     // The switch adds; its order is not documented, and slices depend on the message size.
     numerics: { ...RANK_ORDER, reduceOrder: 'unspecified', geometryInvariant: false },
-    refusals: ({ target, group }) => [
+    workspace: tensorBytes,
+    refusals: ({ target, group, dtype }) => [
+      dtype === 'f16' && 'adds bf16 and f32; the activations are f16.',
       !target.multicast &&
         'needs NVLink multicast, which the target does not allow (multicast=off).',
       target.interconnect !== 'nvlink-switch' &&
@@ -100,9 +102,16 @@ export function symmMemKernels(maxBufferBytes: number): Kernel[] {
     title: variant.title,
     collective: true,
     complexity: 2,
-    admit: (request) =>
-      admission([...commonRefusals(request, maxBufferBytes), ...variant.refusals(request)]),
+    admit: (request) => {
+      const bytes = variant.workspace(request);
+      return admission([
+        ...commonRefusals(request),
+        ...variant.refusals(request),
+        bytes > maxBufferBytes &&
+          `keeps ${bytes} bytes at each rank for ${request.rows.max} rows; the limit is ${maxBufferBytes}.`,
+      ]);
+    },
     offer: () => ({ params: {}, numerics: variant.numerics }),
-    workspace: (request) => ({ bytes: bufferBytes(request) + signalBytes(request) }),
+    workspace: (request) => ({ bytes: variant.workspace(request) }),
   }));
 }

@@ -15,6 +15,8 @@ describe('symm-mem', () => {
       '@arfuse/symm-mem/multimem',
     ]);
     expect(() => createSymmMem({ maxBufferBytes: 1.5 })).toThrow(UsageError);
+    for (const delays of [0, 0.5, 2 ** 31])
+      expect(() => createSymmMem({ delays })).toThrow(UsageError);
   });
 
   it('admits an all-reduce on one NVLink node', () => {
@@ -25,29 +27,41 @@ describe('symm-mem', () => {
   it.each<[string, Parameters<typeof request>[0], string]>([
     ['several nodes', { group: { size: 8, nodes: 2 } }, 'the group spans 2'],
     ['a group of 3', { group: { size: 3, nodes: 1 } }, 'this one has 3 ranks'],
-    ['f16', { dtype: 'f16' }, 'the activations are f16'],
     ['a short row', { hidden: 4 }, 'a row of 4 bf16 elements has 8 bytes'],
     ['no peer access', { target: { interconnect: 'none' } }, 'interconnect is none'],
     ['an old GPU', { target: { capability: 75 } }, 'the target has 7.5'],
   ])('refuses %s', (_, change, sentence) => {
-    expect(reasons(oneShot!.admit(request(change))).join(' ')).toContain(sentence);
+    for (const kernel of [oneShot, twoShot])
+      expect(reasons(kernel!.admit(request(change))).join(' ')).toContain(sentence);
   });
 
-  it('gives every rank of two-shot a slice, exactly', () => {
-    // One row of 56 bf16 elements is 7 vectors of 16 bytes, one of 64 is 8.
-    expect(reasons(twoShot!.admit(request({ hidden: 56, rows: 1 })))).toEqual([
-      'gives every rank a slice of at least 16 bytes; the smallest launch has 7 such pieces for 8 ranks.',
+  it.each(['bf16', 'f16', 'f32'] as const)(
+    'adds %s, but for the switch, which has no f16',
+    (dtype) => {
+      for (const kernel of [oneShot, twoShot])
+        expect(kernel!.admit(request({ dtype }))).toEqual({ admitted: true });
+      expect(reasons(multimem!.admit(request({ dtype })))).toEqual(
+        dtype === 'f16' ? ['adds bf16 and f32; the activations are f16.'] : [],
+      );
+    },
+  );
+
+  it('splits fewer vectors than ranks too: some slices are empty', () => {
+    expect(twoShot!.admit(request({ hidden: 8, rows: 1 }))).toEqual({ admitted: true });
+  });
+
+  it('keeps its workspace within the limit, exactly', () => {
+    const MIB = 2 ** 20;
+    // 256 rows of 4096 bf16 elements are 2 MiB: two buffers of 8 slots, and a head that needs a page.
+    const bytes = 2 * 8 * 2 * MIB + 2 * MIB;
+    expect(oneShot!.workspace(request({ rows: 256 })).bytes).toBe(bytes);
+    // Two-shot keeps the slices and the sums.
+    expect(twoShot!.workspace(request({ rows: 256 })).bytes).toBe(2 * 2 * 2 * MIB + 2 * MIB);
+    const limited = (maxBufferBytes: number) => createSymmMem({ maxBufferBytes }).kernels[0]!;
+    expect(limited(bytes).admit(request({ rows: 256 })).admitted).toBe(true);
+    expect(reasons(limited(bytes - 1).admit(request({ rows: 256 })))).toEqual([
+      `keeps ${bytes} bytes at each rank for 256 rows; the limit is ${bytes - 1}.`,
     ]);
-    expect(twoShot!.admit(request({ hidden: 64, rows: 1 })).admitted).toBe(true);
-  });
-
-  it('keeps its buffer within the limit, exactly', () => {
-    const kernel = createSymmMem({ maxBufferBytes: 16 * 8192 }).kernels[0]!;
-    expect(kernel.admit(request({ rows: 16 })).admitted).toBe(true);
-    expect(reasons(kernel.admit(request({ rows: 17 })))[0]).toContain(
-      'needs a buffer of 139264 bytes for 17 rows',
-    );
-    expect(kernel.workspace(request({ rows: 16 })).bytes).toBe(16 * 8192 + 24 * 8 * 4);
   });
 
   it('uses multicast only where it is allowed, switched, and of use', () => {
