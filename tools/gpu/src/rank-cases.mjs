@@ -9,6 +9,9 @@ import { CHAINS, rankPlan } from './rank-plan.mjs';
 /** Kernels whose results are the reference's bit for bit: they sum in the same order and normalise in the same tree. */
 const EXACT = /^@arfuse\/(symm-mem|native)\//;
 
+/** Whether results must be the reference's bit for bit. @param {import('@arfuse/contract').PlanSegment} segment */
+export const isExact = ({ steps }) => steps.every(({ kernel }) => EXACT.test(kernel));
+
 /** Distances in ULP that results may have, by output: what follows a norm in another order of additions is one step off. */
 const MOST_ULPS = 1;
 
@@ -20,7 +23,7 @@ const MOST_ULPS = 1;
  * @param {Uint8Array} expected
  * @param {Map<number, number>} histogram
  */
-function countUlps(dtype, found, expected, histogram) {
+export function countUlps(dtype, found, expected, histogram) {
   const width = dtype === 'f32' ? 4 : dtype === 'bf16' || dtype === 'f16' ? 2 : 1;
   const view = (/** @type {Uint8Array} */ bytes) =>
     new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -128,7 +131,7 @@ export async function runRankCases(given) {
             const segment = /** @type {import('@arfuse/contract').PlanSegment} */ (
               plan.decisions[0]?.segments[0]
             );
-            const exact = segment.steps.every(({ kernel }) => EXACT.test(kernel));
+            const exact = isExact(segment);
             const histogram = ulps[collective] ?? new Map();
             ulps[collective] = histogram;
             if (process.env.ARFUSE_GPU_VERBOSE) console.error(name, Math.round(performance.now()));

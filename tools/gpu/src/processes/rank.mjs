@@ -1,0 +1,119 @@
+// One rank of a case in a process of its own; see spawn-ranks.mjs. It runs the task's launches, compares its results with the
+// same arithmetic on the host, and reports each launch as a line of JSON.
+import { createHash } from 'node:crypto';
+import { openCudaDevice } from '@arfuse/native';
+import { createExecutor, openGroup } from '@arfuse/runtime';
+import { hostChain } from '../host-chain.mjs';
+import { BACKENDS } from '../open-ranks.mjs';
+import { countUlps, isExact, scaleBytesOf } from '../rank-cases.mjs';
+import { CHAINS, rankPlan } from '../rank-plan.mjs';
+
+/** @typedef {import('./process-cases.mjs').Task} Task */
+
+const POISON = 0xa5;
+/** A rank that is not dead but does not launch; less than the parent waits. */
+const DEADLINE_MS = 3000;
+
+const task = /** @type {Task} */ (JSON.parse(process.env.ARFUSE_TASK ?? 'null'));
+const report = (/** @type {object} */ line) => console.log(JSON.stringify(line));
+
+const group = await openGroup({ rendezvousTimeoutMs: 30_000 });
+const device = openCudaDevice(group.device);
+const { arithmetic } = /** @type {import('@arfuse/native').CudaBinding} */ (device.native);
+const chain = CHAINS.find(({ name }) => name === task.chain);
+if (!chain) throw new Error(`there is no chain "${task.chain}"`);
+const made = rankPlan({ ...task, chain, size: group.size, backends: BACKENDS });
+if ('reasons' in made) {
+  report({ refused: made.reasons });
+  await group.close();
+  process.exit(0);
+}
+const { plan } = made;
+const site = /** @type {import('@arfuse/contract').SiteClass} */ (plan.classes[0]);
+const segment = /** @type {import('@arfuse/contract').PlanSegment} */ (
+  plan.decisions[0]?.segments[0]
+);
+const exact = isExact(segment);
+const executor = await createExecutor(plan, group, {
+  device,
+  backends: BACKENDS,
+  ranksPerDevice: group.size,
+  deadlineMs: task.late === undefined && task.dies === undefined ? 60_000 : DEADLINE_MS,
+});
+const buffers = executor.allocateSite('s0');
+const id = executor.bind('s0', buffers);
+
+/** @param {number} rows @param {number} seed */
+async function launch(rows, seed) {
+  const { inputs, expected } = hostChain(
+    arithmetic,
+    site,
+    segment.numerics,
+    { scale: scaleBytesOf(site, rows) },
+    { ranks: group.size, rows, seed },
+  );
+  for (const [i, buffer] of buffers.partials.entries())
+    await executor.write(buffer, /** @type {Uint8Array} */ (inputs.partials[group.rank]?.[i]));
+  for (const [name, buffer] of Object.entries(buffers.inputs)) {
+    const bytes = inputs.shared[/** @type {keyof typeof inputs.shared} */ (name)];
+    if (bytes) await executor.write(buffer, bytes);
+  }
+  for (const buffer of Object.values(buffers.outputs))
+    await executor.write(buffer, new Uint8Array(buffer.bytes).fill(POISON));
+  const begun = performance.now();
+  executor.launch(id, rows);
+  await executor.sync();
+  const ms = performance.now() - begun;
+  /** @type {Record<string, string>} */
+  const digests = {};
+  const faults = [];
+  for (const [name, buffer] of Object.entries(buffers.outputs)) {
+    const wanted = /** @type {Uint8Array} */ (
+      expected[/** @type {keyof typeof expected} */ (name)]
+    );
+    const bytes = await executor.read(buffer);
+    const found = bytes.subarray(0, wanted.length);
+    digests[name] = createHash('sha256').update(found).digest('hex');
+    const ulps = countUlps(site.dtype, found, wanted, new Map());
+    if (ulps > (exact ? 0 : 1)) faults.push(`"${name}" is ${ulps} ULP off`);
+    if (bytes.subarray(wanted.length).some((byte) => byte !== POISON))
+      faults.push(`something was written behind "${name}"`);
+  }
+  report({ rows, seed, ms, digests, faults });
+}
+
+/** What a launch that is never completed ends with at this rank, and after how long. @param {number} rows */
+async function incomplete(rows) {
+  await group.barrier();
+  const begun = performance.now();
+  if (group.rank === task.dies) process.kill(process.pid, 'SIGKILL');
+  if (group.rank !== task.late) executor.launch(id, rows);
+  const error = await executor.sync().then(
+    () => undefined,
+    (caught) => caught,
+  );
+  report({
+    ended: error?.code ?? null,
+    message: error?.message ?? null,
+    missing: error?.details?.missing ?? null,
+    rank: error?.details?.rank ?? null,
+    ms: performance.now() - begun,
+  });
+}
+
+let { seed } = task;
+for (const rows of task.tokens)
+  for (let run = 0; run < task.runs; run += 1) {
+    await launch(rows, seed);
+    seed += 1;
+  }
+const [rows = 1] = task.tokens;
+if (task.late !== undefined) {
+  await incomplete(rows);
+  await launch(rows, seed);
+}
+if (task.dies !== undefined) await incomplete(rows);
+await executor.close();
+await group.close();
+// What a dead rank held cannot be freed in order.
+process.exit(0);
