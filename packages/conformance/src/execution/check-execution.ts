@@ -1,0 +1,302 @@
+import {
+  type Backend,
+  type Device,
+  findStage,
+  type IoDType,
+  type Plan,
+  type PlanSegment,
+  UsageError,
+} from '@arfuse/contract';
+import { Random } from '@arfuse/reference';
+import type { ExecutorOptions } from '@arfuse/runtime';
+import { sumIsOpen } from './bounds.ts';
+import { CONFORMANCE_CHAINS, type ConformanceChain } from './chains.ts';
+import { type Checker, type CheckerContext, hostChecker } from './checker.ts';
+import type { CodesKind } from './codes.ts';
+import type { Combination } from './execution-plan.ts';
+import { executionPlan, siteOf } from './execution-plan.ts';
+import { type Expect, referenceExpect } from './expected.ts';
+import { ExecutionRecorder, type ExecutionReport } from './report.ts';
+import type { ExecutionRule } from './rules.ts';
+import { CaseRun, resultBytes } from './run-case.ts';
+import { ShapeInputs } from './shape-inputs.ts';
+import { Stand } from './stand.ts';
+
+/** What is executed, on what. */
+export interface ExecutionOptions {
+  /** The backend under test, and those that perform what it leaves. */
+  readonly backends: readonly Backend[];
+  /** Ids of the kernels under test. Default: every kernel of the first backend. */
+  readonly kernels?: readonly string[];
+  /** Devices by rank; ranks may share one. They are asked for once per shape. */
+  readonly devices: (size: number) => readonly Device[];
+  /** Compute capability times 10 that admission is asked for. Default 90. */
+  readonly capability?: number;
+  /** Group sizes. Default 2 and 4. */
+  readonly sizes?: readonly number[];
+  readonly hidden?: readonly number[];
+  readonly tokens?: readonly number[];
+  readonly dtypes?: readonly IoDType[];
+  readonly chains?: readonly ConformanceChain[];
+  /** Largest token count that also runs with rows of NaN and infinities. Default: all. */
+  readonly specialUpTo?: number;
+  /** Eager launches of each case, and as many of a graph. Default 2. */
+  readonly repeats?: number;
+  /** Equal seeds give equal inputs. Default: from the clock. */
+  readonly seed?: number;
+  /** What a case should leave. Default: the reference backend. */
+  readonly expect?: Expect;
+  /** Judges results. Default: everything is read back. */
+  readonly checker?: (context: CheckerContext) => Checker;
+  /** Kernels, by id, that add squares in the reference's own order, so that norms are equal bit for bit. Default: none. */
+  readonly exact?: (kernel: string) => boolean;
+  readonly executor?: Partial<ExecutorOptions>;
+  /** Bytes behind each result that are poisoned and looked at at every launch. Default: the whole buffer. */
+  readonly watched?: number;
+  /** Most rows that are looked at of what follows a first norm that is not exact. Default 129. */
+  readonly sampled?: number;
+  /** Name of the first shape to run; those before it are passed over. */
+  readonly from?: string;
+  /** Ends the run before the next shape when it says so. */
+  readonly ended?: () => boolean;
+  /** Called when a shape begins. */
+  readonly onShape?: (name: string) => void;
+}
+
+/** Times that a shape is opened anew after a kernel broke its executors. */
+const MOST_REOPENED = 3;
+
+type Settings = Required<
+  Pick<ExecutionOptions, 'kernels' | 'chains' | 'repeats' | 'expect' | 'checker' | 'exact'>
+> &
+  ExecutionOptions;
+
+/** Activations of one dtype and width over one group. */
+interface Shape {
+  readonly name: string;
+  readonly dtype: IoDType;
+  readonly size: number;
+  readonly hidden: number;
+}
+
+function shapesOf({ dtypes, sizes, hidden, from }: ExecutionOptions): Shape[] {
+  const all = (dtypes ?? ['bf16', 'f16', 'f32']).flatMap((dtype) =>
+    (sizes ?? [2, 4]).flatMap((size) =>
+      (hidden ?? [64, 1024]).map((width) => ({
+        name: `${dtype} N=${size} hidden=${width}`,
+        dtype,
+        size,
+        hidden: width,
+      })),
+    ),
+  );
+  if (from === undefined) return all;
+  const at = all.findIndex(({ name }) => name === from);
+  if (at >= 0) return all.slice(at);
+  throw new UsageError({
+    message: `there is no shape "${from}".`,
+    hint: `They are ${all[0]?.name ?? 'none'} … ${all.at(-1)?.name ?? ''}.`,
+    details: { from },
+  });
+}
+
+/** A case with its place in the plan. */
+interface NamedCase {
+  readonly name: string;
+  readonly combination: Combination;
+  /** Of the combination. */
+  readonly index: number;
+  readonly segment: PlanSegment;
+  readonly tokens: number;
+  readonly kind: CodesKind;
+}
+
+/** Runs the cases of one shape. */
+class ShapeRun {
+  readonly #shape: Shape;
+  readonly #options: Settings;
+  readonly #recorder: ExecutionRecorder;
+  readonly #seeds: Random;
+
+  constructor(shape: Shape, options: Settings, seed: number, recorder: ExecutionRecorder) {
+    this.#shape = shape;
+    this.#options = options;
+    this.#recorder = recorder;
+    this.#seeds = new Random(seed).fork(shape.name);
+  }
+
+  async run(): Promise<void> {
+    const { kernels, chains, tokens = [1, 3, 16], backends, capability = 90 } = this.#options;
+    const { dtype, size, hidden } = this.#shape;
+    const { plan, combinations, refusals } = executionPlan({
+      kernels,
+      chains,
+      dtype,
+      hidden,
+      size,
+      tokens,
+      backends,
+      capability,
+    });
+    for (const { kernel, reasons } of refusals) this.#recorder.refuse(kernel, reasons);
+    if (combinations.length === 0) return;
+    const cases = this.#cases(combinations, tokens);
+    for (let opened = 0; cases.length > 0 && opened <= MOST_REOPENED; opened += 1) {
+      const done = await this.#open(plan, cases);
+      cases.splice(0, done);
+    }
+    for (const { name } of cases)
+      this.#recorder.record(
+        name,
+        ['runs'],
+        [{ rule: 'runs', found: 'its ranks broke before it' }],
+        0,
+        0,
+      );
+  }
+
+  /** In the order in which they run: all combinations of an input, then the next input. */
+  #cases(combinations: readonly Combination[], tokens: readonly number[]): NamedCase[] {
+    const { specialUpTo = Number.POSITIVE_INFINITY } = this.#options;
+    return tokens.flatMap((count) =>
+      (['usual', 'special', 'integers'] as const).flatMap((kind) =>
+        combinations.flatMap((combination, index) => {
+          const segment = combination.segments.get(count);
+          if (!segment || (kind === 'special' && count > specialUpTo)) return [];
+          if (sumIsOpen({ segment }) !== (kind === 'integers')) return [];
+          const name = `${this.#shape.name}, ${combination.kernel}, ${combination.chain}, ${count} tokens, ${kind}`;
+          return [{ name, combination, index, segment, tokens: count, kind }];
+        }),
+      ),
+    );
+  }
+
+  /** @returns how many cases are done; fewer than all when the executors broke */
+  async #open(plan: Plan, cases: readonly NamedCase[]): Promise<number> {
+    const { devices, backends, executor, checker: makeChecker } = this.#options;
+    const recorder = this.#recorder;
+    const broken = (name: string, error: unknown): void => {
+      const found = error instanceof Error ? error.message : String(error);
+      recorder.record(name, ['runs'], [{ rule: 'runs', found }], 0, 0);
+    };
+    let stand: Stand;
+    try {
+      stand = await Stand.open({
+        plan,
+        devices: devices(this.#shape.size),
+        backends,
+        ...(executor ? { executor } : {}),
+      });
+    } catch (error) {
+      broken(this.#shape.name, error);
+      return cases.length;
+    }
+    const checker = makeChecker({
+      streams: stand.streams,
+      idle: (rank) => stand.executors[rank]!.sync(),
+    });
+    const inputs = new ShapeInputs(stand, checker, this.#shape);
+    const bound = new Map<number, { bindings: readonly number[]; steps: readonly number[] }>();
+    let done = 0;
+    try {
+      for (const { name, combination, index, segment, tokens, kind } of cases) {
+        done += 1;
+        const { site } = combination;
+        const seed = this.#seeds.fork(`${tokens} ${kind}`).word();
+        const asked = { site, segment, size: stand.size, tokens, seed, kind };
+        try {
+          const launch = bound.get(index) ?? bind(stand, index);
+          bound.set(index, launch);
+          for (const [rank, step] of launch.steps.entries())
+            stand.executors[rank]!.capture(step, [tokens]);
+          await inputs.fill(asked);
+          const faults = await new CaseRun(asked, this.#runner(stand, checker, combination)).run(
+            launch,
+          );
+          const launches = 2 * this.#options.repeats * stand.size;
+          const elements = site.outputs.reduce((sum, of) => sum + resultBytes(asked, of), 0);
+          recorder.record(name, rulesOf(combination, kind), faults, launches, launches * elements);
+        } catch (error) {
+          broken(name, error);
+          inputs.forget();
+          // Executors that recovered go on.
+          const sound = await stand.sync().then(
+            () => true,
+            () => false,
+          );
+          if (!sound) break;
+        }
+      }
+    } finally {
+      checker.close();
+      await stand.close();
+    }
+    return done;
+  }
+
+  #runner(stand: Stand, checker: Checker, { kernel }: Combination) {
+    const { expect, exact, repeats, watched = 2 ** 40, sampled = 129 } = this.#options;
+    return {
+      stand,
+      checker,
+      expect,
+      exact,
+      repeats,
+      watched,
+      sampled,
+      count: (...given: Parameters<ConstructorParameters<typeof CaseRun>[1]['count']>) =>
+        this.#recorder.distance(kernel, ...given),
+    };
+  }
+}
+
+function bind(stand: Stand, index: number) {
+  const bindings = stand.bind(siteOf(index));
+  const steps = stand.executors.map((executor, rank) => executor.defineStep([bindings[rank]!]));
+  return { bindings, steps };
+}
+
+function rulesOf({ site, segments }: Combination, kind: CodesKind): ExecutionRule[] {
+  const keeps = [...segments.values()].every(({ numerics }) => numerics.nan === 'propagate');
+  return [
+    'runs',
+    'written',
+    'right',
+    ...(findStage(site.stages, 'quant')?.scaleDtype ? (['layout'] as const) : []),
+    ...(kind === 'special' && keeps ? (['nan'] as const) : []),
+    'ranks',
+    'repeats',
+    'inside',
+  ];
+}
+
+/**
+ * Executes every kernel with every chain that it admits, in every shape, and holds each launch to {@link EXECUTION_RULES}:
+ * fresh random inputs, poisoned outputs between guard bands, results compared with what the record of the kernel says.
+ * All ranks are driven by this process.
+ *
+ * @throws UsageError for options
+ */
+export async function checkExecution(options: ExecutionOptions): Promise<ExecutionReport> {
+  const seed = options.seed ?? Date.now() % 2 ** 31;
+  const recorder = new ExecutionRecorder(seed);
+  const settings: Settings = {
+    kernels: options.backends[0]?.kernels.map(({ id }) => id) ?? [],
+    chains: CONFORMANCE_CHAINS,
+    repeats: 2,
+    expect: referenceExpect,
+    checker: hostChecker,
+    exact: () => false,
+    ...options,
+  };
+  let next: string | undefined;
+  for (const shape of shapesOf(settings)) {
+    if (options.ended?.()) {
+      next = shape.name;
+      break;
+    }
+    options.onShape?.(shape.name);
+    await new ShapeRun(shape, settings, seed, recorder).run();
+  }
+  return recorder.report(next);
+}

@@ -1,0 +1,35 @@
+export { type Bound, boundsOf } from './bounds.ts';
+export { CONFORMANCE_CHAINS, type ConformanceChain } from './chains.ts';
+export { checkExecution, type ExecutionOptions } from './check-execution.ts';
+export {
+  type Answer,
+  type Checker,
+  type CheckerContext,
+  hostChecker,
+  type Question,
+  type RankPlace,
+  type ResultCodes,
+} from './checker.ts';
+export {
+  type Codes,
+  type CodesKind,
+  type CodesSpec,
+  fillCodes,
+  makeCodes,
+  STREAMS,
+} from './codes.ts';
+export { type Distances, measure, POISON, type ScaledCodes, ULP_CLASSES } from './distances.ts';
+export {
+  type Combination,
+  type ExecutionPlanRequest,
+  executionPlan,
+  type Refusal,
+} from './execution-plan.ts';
+export { caseInputs, type ExecutionCase, type Expect, referenceExpect } from './expected.ts';
+export {
+  type DistanceCount,
+  type ExecutionCheck,
+  type ExecutionReport,
+  formatExecutionReport,
+} from './report.ts';
+export { EXECUTION_RULES, type ExecutionRule, type Fault } from './rules.ts';
