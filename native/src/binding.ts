@@ -11,9 +11,10 @@ import type {
   NativeExchangeFunctions,
   NativeExchangeLaunch,
 } from './binding-exchange.ts';
+import type { NativeFusionFunctions, NativeFusionLaunch } from './binding-fusion.ts';
 
 /** Number that the loader and the addon must share; raised when the addon's functions change. */
-export const NATIVE_ABI = 3;
+export const NATIVE_ABI = 4;
 
 /** Dtypes of activations and weights that the kernels are compiled for. */
 export type NativeDtype = 'bf16' | 'f16' | 'f32';
@@ -179,4 +180,9 @@ export interface NativeBinding {
   /** The pure functions of exchanges, in every addon. */
   readonly exchange: NativeExchangeFunctions;
   prepareExchange?(device: number, launch: NativeExchangeLaunch): DeviceLaunch;
+  /** The pure functions of FlashInfer's fused launches, in every addon. */
+  readonly fusion: NativeFusionFunctions;
+  /** Version of FlashInfer whose kernels are compiled in; null without them, and then there is no `prepareFusion`. */
+  readonly flashinferVersion: string | null;
+  prepareFusion?(device: number, launch: NativeFusionLaunch): DeviceLaunch;
 }

@@ -1,5 +1,6 @@
 export * from './binding.ts';
 export * from './binding-exchange.ts';
+export * from './binding-fusion.ts';
 export {
   buildNative,
   DEFAULT_ARCHITECTURES,

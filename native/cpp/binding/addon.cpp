@@ -3,6 +3,7 @@
 #include "arguments.hpp"
 #include "arithmetic.hpp"
 #include "exchange_arguments.hpp"
+#include "fusion_arguments.hpp"
 #if defined(ARFUSE_CUDA)
 #include "../device/devices.hpp"
 #include "../exchange/exchange.hpp"
@@ -20,11 +21,15 @@
 #include "prepare_norm.hpp"
 #include "stream.hpp"
 #endif
+#if defined(ARFUSE_FLASHINFER)
+#include "../flashinfer/fusion.hpp"
+#include "prepare_fusion.hpp"
+#endif
 
 namespace {
 
 /** Raised with every change of what the loader's TypeScript relies on. */
-constexpr int kAbi = 3;
+constexpr int kAbi = 4;
 
 #if defined(ARFUSE_CUDA)
 /** `devices()`: what the CUDA runtime sees. Opens the driver, so it is called in a child process only. */
@@ -63,6 +68,11 @@ void load_kernels(const Napi::CallbackInfo& info) {
     arfuse::check(arfuse::load_norm_kernels(), "cudaFuncGetAttributes");
     arfuse::check(arfuse::load_add_kernels(), "cudaFuncGetAttributes");
     arfuse::check(arfuse::load_exchange_kernels(), "cudaFuncGetAttributes");
+#if defined(ARFUSE_FLASHINFER)
+    int major = 0;
+    arfuse::check(cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, device), "cudaDeviceGetAttribute");
+    arfuse::check(arfuse::load_fusion_kernels(10 * major), "cudaFuncGetAttributes");
+#endif
   });
 }
 #endif
@@ -71,6 +81,13 @@ Napi::Object initialise(Napi::Env env, Napi::Object exports) {
   exports.Set("abi", kAbi);
   exports.Set("arithmetic", arfuse::binding::arithmetic(env));
   exports.Set("exchange", arfuse::binding::exchange_functions(env));
+  exports.Set("fusion", arfuse::binding::fusion_functions(env));
+#if defined(ARFUSE_FLASHINFER)
+  exports.Set("flashinferVersion", ARFUSE_FLASHINFER);
+  exports.Set("prepareFusion", Napi::Function::New(env, arfuse::binding::prepare_fusion, "prepareFusion"));
+#else
+  exports.Set("flashinferVersion", env.Null());
+#endif
 #if defined(ARFUSE_CUDA)
   exports.Set("cudaArchitectures", ARFUSE_CUDA_ARCHS);
   exports.Set("devices", Napi::Function::New(env, devices, "devices"));

@@ -15,13 +15,6 @@ constexpr std::pair<const char*, Shot> kShots[] = {{"one-shot", Shot::one}, {"tw
 /** Largest tensor that a workspace is laid out for, in bytes. */
 constexpr double kMostBytes = 1099511627776.0;
 
-std::size_t bytes_of(Napi::Object object, const char* key) {
-  const double bytes = number_of(object, key);
-  if (!(bytes >= 0 && bytes <= kMostBytes) || bytes != static_cast<double>(static_cast<std::uint64_t>(bytes)))
-    refuse(object.Env(), key, "a whole number of bytes up to 2^40");
-  return static_cast<std::size_t>(bytes);
-}
-
 Napi::Number number(Napi::Env env, std::size_t value) { return Napi::Number::New(env, static_cast<double>(value)); }
 
 /** `layout({ size, oneShotBytes, twoShotBytes })`. */
@@ -79,6 +72,13 @@ Napi::Value state(const Napi::CallbackInfo& info) {
 
 }  // namespace
 
+std::size_t tensor_bytes_of(Napi::Object object, const char* key) {
+  const double bytes = number_of(object, key);
+  if (!(bytes >= 0 && bytes <= kMostBytes) || bytes != static_cast<double>(static_cast<std::uint64_t>(bytes)))
+    refuse(object.Env(), key, "a whole number of bytes up to 2^40");
+  return static_cast<std::size_t>(bytes);
+}
+
 Shot shot_of(Napi::Object given) { return one_of(given, "shot", kShots); }
 
 int ranks_of(Napi::Object given) {
@@ -103,7 +103,7 @@ int most_blocks_of(Napi::Object given, int ranks, int multiprocessors) {
 }
 
 ExchangeLayout layout_of(Napi::Object given, int ranks) {
-  return exchange_layout(ranks, bytes_of(given, "oneShotBytes"), bytes_of(given, "twoShotBytes"));
+  return exchange_layout(ranks, tensor_bytes_of(given, "oneShotBytes"), tensor_bytes_of(given, "twoShotBytes"));
 }
 
 Napi::Object exchange_functions(Napi::Env env) {

@@ -6,6 +6,9 @@
 
 namespace arfuse::binding {
 
+/** Bytes of the largest tensor that a workspace is laid out for. */
+std::size_t tensor_bytes_of(Napi::Object object, const char* key);
+
 Shot shot_of(Napi::Object given);
 
 /** Ranks of an exchange: 2, 4, 6 or 8. */

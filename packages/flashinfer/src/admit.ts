@@ -1,5 +1,5 @@
 import { formatStages, libraryVersionAtLeast, type StepRequest } from '@arfuse/contract';
-import { fitsBlock, threadsPerBlock, vectorElements } from './launch-shape.ts';
+import { GROUP_SIZES, mostThreads, threadsPerBlock, vectorElements } from './launch-shape.ts';
 import { quantRefusals } from './quantiser.ts';
 import { type FusionRun, fusionRun } from './run.ts';
 import {
@@ -18,16 +18,13 @@ export interface FusionOptions {
 
 type Refusals = (string | false | undefined)[];
 
-/** World sizes that the header instantiates. */
-const GROUP_SIZES: readonly number[] = [2, 4, 8, 16];
-
-/** Floors: partial-warp norms are right from 0.6.15, the two-shot barrier and PDL from 0.7.2.post1. */
-const FLOOR = { 'one-shot': '0.6.15', 'two-shot': '0.7.2.post1', pdl: '0.7.2.post1' } as const;
+/** Floors: partial-warp norms are right from 0.6.15, PDL from 0.7.1, the two-shot barrier from 0.7.2. */
+const FLOOR = { 'one-shot': '0.6.15', 'two-shot': '0.7.2', pdl: '0.7.1' } as const;
 
 /** What the box and the group must offer. */
 function boxRefusals(shot: Shot, { group, target }: StepRequest, options: FusionOptions): Refusals {
   const major = Math.floor(target.capability / 10);
-  const floor = options.pdl ? FLOOR.pdl : FLOOR[shot];
+  const floor = options.pdl && shot === 'one-shot' ? FLOOR.pdl : FLOOR[shot];
   const version = target.libraries.flashinfer;
   return [
     group.nodes > 1 &&
@@ -76,13 +73,20 @@ function sizeRefusals(
   const { hidden, dtype, rows, group } = request;
   const multiple = vectorElements(dtype);
   const aligned = hidden % multiple === 0;
+  const scaled = run.quant?.scheme === 'fp8_group' ? run.quant.groupSize : null;
+  const threads = threadsPerBlock(hidden, dtype, scaled);
+  const most = mostThreads(shot, group.size, scaled);
   const bytes = workspaceBytes(shot, request, needsZeroResidual(run));
   return [
     !aligned &&
       `needs a hidden size that is a multiple of ${multiple} for ${dtype}; it is ${hidden}.`,
     aligned &&
-      !fitsBlock(hidden, dtype) &&
-      `would need ${threadsPerBlock(hidden, dtype)} threads per block for hidden ${hidden}; the limit is 1024.`,
+      threads > most &&
+      `would need ${threads} threads per block for hidden ${hidden}; the limit is ${most}.`,
+    shot === 'two-shot' &&
+      aligned &&
+      threads < group.size &&
+      `needs a thread per rank in a block; rows of ${hidden} have ${threads}.`,
     shot === 'two-shot' &&
       rows.min <= group.size &&
       `needs more tokens than ranks; ${rows.min} ${rows.min === 1 ? 'token is' : 'tokens are'} asked of a group of ${group.size}.`,

@@ -129,16 +129,20 @@ describe('flashinfer', () => {
   });
 
   it('knows which library versions are right', () => {
-    expect(two({ target: { libraries: { flashinfer: '0.7.2' } } })).toEqual([
-      'needs FlashInfer ≥ 0.7.2.post1; the target has 0.7.2.',
+    expect(two({ target: { libraries: { flashinfer: '0.7.1' } } })).toEqual([
+      'needs FlashInfer ≥ 0.7.2; the target has 0.7.1.',
     ]);
+    expect(two({ target: { libraries: { flashinfer: '0.7.2' } } })).toEqual([]);
     expect(two({ target: { libraries: { flashinfer: '0.7.2.post1' } } })).toEqual([]);
     expect(one({ target: { libraries: { flashinfer: '0.6.15' } } })).toEqual([]);
     expect(one({ target: { libraries: { flashinfer: '0.6.14' } } })).toHaveLength(1);
     const pdl = createFlashInfer({ pdl: true }).kernels[0]!;
-    expect(reasons(pdl.admit(request({ target: { libraries: { flashinfer: '0.7.1' } } })))).toEqual(
-      ['needs FlashInfer ≥ 0.7.2.post1 with PDL; the target has 0.7.1.'],
-    );
+    const with071 = { target: { libraries: { flashinfer: '0.7.1' } } };
+    expect(pdl.admit(request(with071)).admitted).toBe(true);
+    const with070 = { target: { libraries: { flashinfer: '0.7.0' } } };
+    expect(reasons(pdl.admit(request(with070)))).toEqual([
+      'needs FlashInfer ≥ 0.7.1 with PDL; the target has 0.7.0.',
+    ]);
   });
 
   it('refuses what changes the function, naming the value', () => {
