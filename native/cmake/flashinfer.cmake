@@ -64,6 +64,8 @@ if(ARFUSE_HARNESS)
     CUDA_STANDARD_REQUIRED ON
     CUDA_RUNTIME_LIBRARY Static
     CUDA_ARCHITECTURES "${ARFUSE_FUSION_ARCHS}"
+    # Beside the addon, where `pnpm gpu:fusion` looks for it.
+    RUNTIME_OUTPUT_DIRECTORY "${CMAKE_LIBRARY_OUTPUT_DIRECTORY}"
   )
   target_include_directories(fusion_speed SYSTEM PRIVATE ${ARFUSE_FLASHINFER_INCLUDE})
   target_compile_definitions(fusion_speed PRIVATE NDEBUG)

@@ -64,8 +64,8 @@ export function repositoryEntries(root) {
  */
 export function newerSource(root) {
   const built = statSync(join(root, 'native/build/Release/arfuse.node')).mtimeMs;
-  const folder = join(root, 'native/cpp');
-  const files = readdirSync(folder, { withFileTypes: true, recursive: true })
+  const files = ['native/cpp', 'native/cmake']
+    .flatMap((name) => readdirSync(join(root, name), { withFileTypes: true, recursive: true }))
     .filter((found) => found.isFile())
     .map((found) => join(found.parentPath ?? found.path, found.name));
   const [newest] = [...files, join(root, 'native/CMakeLists.txt')]
