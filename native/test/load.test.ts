@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { NativeError } from '@arfuse/contract';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { type BinaryCandidate, binaryCandidates, loadNative } from '../src/index.ts';
+import { type BinaryCandidate, binaryCandidates, loadNative, NATIVE_ABI } from '../src/index.ts';
 
 function folder(): string {
   const made = mkdtempSync(join(tmpdir(), 'arfuse-native-'));
@@ -76,12 +76,12 @@ describe('loadNative', () => {
   it('refuses an addon of another ABI by number', () => {
     const old = fileOf('arfuse.cjs', 'module.exports = { abi: 0 };');
     const error = refusal([{ id: 'local', path: old }]);
-    expect(error.message).toContain('it has ABI 0, this @arfuse/native needs 1');
+    expect(error.message).toContain(`it has ABI 0, this @arfuse/native needs ${NATIVE_ABI}`);
     expect(error.details.failures).toEqual([expect.objectContaining({ code: 'ABI' })]);
   });
 
   it('goes on after a place that has none, and says what it passed', () => {
-    const good = fileOf('arfuse.cjs', 'module.exports = { abi: 1 };');
+    const good = fileOf('arfuse.cjs', `module.exports = { abi: ${NATIVE_ABI} };`);
     const loaded = loadNative({
       candidates: [
         { id: 'local', path: '/nowhere/arfuse.node' },
@@ -93,7 +93,7 @@ describe('loadNative', () => {
   });
 
   it('does not pass over a binary that the user named', () => {
-    const good = fileOf('arfuse.cjs', 'module.exports = { abi: 1 };');
+    const good = fileOf('arfuse.cjs', `module.exports = { abi: ${NATIVE_ABI} };`);
     const error = refusal([
       { id: 'environment', path: '/nowhere/mine.node' },
       { id: 'local', path: good },
