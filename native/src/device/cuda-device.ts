@@ -1,7 +1,7 @@
-import { hostname } from 'node:os';
-import { type Device, NativeError, UnsupportedError } from '@arfuse/contract';
+import { type Device, NativeError } from '@arfuse/contract';
 import type { NativeBinding, NativeDeviceMemory } from '../binding.ts';
 import { loadNative } from '../load/load-native.ts';
+import { mapMemory, shareMemory } from './shared-memory.ts';
 
 /** An addon with kernels: what is optional in {@link NativeBinding} is there. */
 export type CudaBinding = Required<NativeBinding>;
@@ -10,17 +10,6 @@ export type CudaBinding = Required<NativeBinding>;
 export interface CudaDeviceOptions {
   /** The addon; by default the one that {@link loadNative} finds. */
   readonly binding?: NativeBinding;
-}
-
-/** Bytes that describe shared memory: host and process, device, address, CUDA IPC handle. */
-const SHARED = { owner: 0, device: 32, address: 36, handle: 44, bytes: 108 } as const;
-
-/** A process of a host, in 32 bytes. */
-function ownerBytes(): Buffer {
-  const owner = Buffer.alloc(32);
-  owner.writeUInt32BE(process.pid);
-  owner.write(hostname().slice(-28), 4);
-  return owner;
 }
 
 /**
@@ -78,32 +67,8 @@ export function openCudaDevice(ordinal: number, options: CudaDeviceOptions = {})
     createStream: () => new loaded.Stream(ordinal),
     viewStream: (handle) => new loaded.Stream(ordinal, handle),
     createEvent: () => new loaded.Event(ordinal),
-    share(memory) {
-      const bytes = Buffer.alloc(SHARED.bytes);
-      ownerBytes().copy(bytes);
-      bytes.writeUInt32BE(ordinal, SHARED.device);
-      bytes.writeBigUInt64BE(memory.address, SHARED.address);
-      bytes.set((memory as NativeDeviceMemory).ipcHandle(), SHARED.handle);
-      return bytes;
-    },
-    map(shared, bytes) {
-      const from = Buffer.from(shared);
-      const owner = from.subarray(SHARED.owner, SHARED.device);
-      const own = ownerBytes();
-      if (!owner.subarray(4).equals(own.subarray(4))) {
-        const host = owner.subarray(4).toString().replace(/\0.*/, '');
-        throw new UnsupportedError({
-          message: `memory of host "${host}" cannot be mapped here: kernels reach their peers' memory on one host only.`,
-          hint: 'Plan groups that span hosts with nodes= in the target: they run through NCCL.',
-          details: { host },
-        });
-      }
-      const peer = from.readUInt32BE(SHARED.device);
-      if (!owner.equals(own))
-        return new loaded.PeerMemory(ordinal, from.subarray(SHARED.handle), bytes);
-      if (peer !== ordinal) loaded.enablePeerAccess(ordinal, peer);
-      return view(from.readBigUInt64BE(SHARED.address), bytes);
-    },
+    share: (memory) => shareMemory(ordinal, memory as NativeDeviceMemory),
+    map: (shared, bytes) => mapMemory(loaded, ordinal, shared, bytes),
     load: () => loaded.loadKernels(ordinal),
   };
 }
