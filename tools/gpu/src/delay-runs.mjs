@@ -39,13 +39,18 @@ function alternating(size, capability) {
   });
   const of = (/** @type {number} */ at) => /** @type {Plan} */ (plans[at % plans.length]);
   const numbers = [...Array(AT_ONCE).keys()];
-  return /** @type {Plan} */ ({
+  const joined = {
     ...of(0),
     classes: numbers.map((at) => ({ ...of(at).classes[0], id: `c${at}` })),
     sites: numbers.map((at) => ({ id: `s${at}`, class: `c${at}` })),
-    decisions: numbers.map((at) => ({ ...of(at).decisions[0], class: `c${at}`, sites: [`s${at}`] })),
+    decisions: numbers.map((at) => ({
+      ...of(at).decisions[0],
+      class: `c${at}`,
+      sites: [`s${at}`],
+    })),
     hash: `exchanges with delays ${size}`,
-  });
+  };
+  return /** @type {Plan} */ (/** @type {unknown} */ (joined));
 }
 
 /**
@@ -64,7 +69,13 @@ export async function runWithDelays({ size, runs, seconds, seed, capability, ari
   const pool = TOKENS.flatMap((rows) =>
     Array.from({ length: INPUTS }, (_, i) => ({
       rows,
-      ...hostChain(arithmetic, site, numerics, {}, { ranks: size, rows, seed: seed + 100 * rows + i }),
+      ...hostChain(
+        arithmetic,
+        site,
+        numerics,
+        {},
+        { ranks: size, rows, seed: seed + 100 * rows + i },
+      ),
     })),
   );
   const { ranks, close } = await openRanks(plan, {
