@@ -8,7 +8,7 @@
 
 namespace arfuse::binding {
 
-/** `new Event(device)`: recorded by a stream; `elapsed(from)` is the device's own time between two of them. */
+/** `new Event(device)`: recorded by a stream, until `close()`; `elapsed(from)` is the device's own time between two of them. */
 class EventObject : public Napi::ObjectWrap<EventObject> {
  public:
   static constexpr napi_type_tag kTag = {0x6f1d3a5b9c2e4471, 0x8a70c1e25d93b604};
@@ -18,11 +18,13 @@ class EventObject : public Napi::ObjectWrap<EventObject> {
 
   explicit EventObject(const Napi::CallbackInfo& info);
 
-  const Event& event() const { return *event_; }
+  /** @throws Napi::Error when it was closed */
+  const Event& event(Napi::Env env) const;
 
  private:
   Napi::Value elapsed(const Napi::CallbackInfo& info);
   Napi::Value passed(const Napi::CallbackInfo& info);
+  void close(const Napi::CallbackInfo& info);
 
   std::unique_ptr<Event> event_;
 };

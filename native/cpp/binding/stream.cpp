@@ -153,13 +153,13 @@ void StreamObject::enqueue(const Napi::CallbackInfo& info) {
 
 /** `record(event)`: the event keeps when the device comes to this point. */
 void StreamObject::record(const Napi::CallbackInfo& info) {
-  const Event& event = wrapped<EventObject>(info[0], "event").event();
+  const Event& event = wrapped<EventObject>(info[0], "event").event(info.Env());
   cuda_call(info.Env(), [&] { check(cudaEventRecord(event.get(), stream_->get()), "cudaEventRecord"); });
 }
 
 /** `wait(event)`: what is enqueued from here on runs after the event's point has been passed. */
 void StreamObject::wait(const Napi::CallbackInfo& info) {
-  const Event& event = wrapped<EventObject>(info[0], "event").event();
+  const Event& event = wrapped<EventObject>(info[0], "event").event(info.Env());
   cuda_call(info.Env(), [&] { check(cudaStreamWaitEvent(stream_->get(), event.get(), 0), "cudaStreamWaitEvent"); });
 }
 

@@ -28,6 +28,8 @@ export interface DeviceEvent {
   passed(): boolean;
   /** Milliseconds of the device's own clock from an earlier event to this one; both must have been passed. */
   elapsed(from: DeviceEvent): number;
+  /** Frees it; what has recorded or waits for it is not disturbed. */
+  close(): void;
 }
 
 /** A captured sequence of launches. */

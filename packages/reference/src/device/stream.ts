@@ -37,6 +37,8 @@ export class ReferenceEvent implements DeviceEvent {
     return this.#time - (from as ReferenceEvent).#time;
   }
 
+  close(): void {}
+
   record(): Operation {
     return () => {
       this.#recorded += 1;

@@ -22,6 +22,8 @@ import { joinDemands, type PlannedSegment, segmentTable } from './step-demands.t
 /** A site with its buffers. */
 export interface BoundSite {
   readonly site: PlanSite;
+  /** Index of the site in the plan. */
+  readonly ordinal: number;
   readonly segments: readonly BoundSegment[];
   /** Index of the segment by token count; see `segmentTable`. */
   readonly eager: Int16Array;
@@ -80,6 +82,7 @@ export class BoundSites {
     for (const buffer of bound) buffer.retain();
     this.#sites.push({
       site,
+      ordinal: this.#parts.plan.sites.indexOf(site),
       segments,
       eager: segmentTable(planned, 'eager', this.maxTokens),
       graph: segmentTable(planned, 'graph', this.maxTokens),

@@ -9,12 +9,12 @@ import { Progress } from './progress.ts';
 import type { RecoveryParts } from './recovery.ts';
 import type { SiteBuffers, SiteSpecs } from './site-buffers.ts';
 import { Staging } from './staging.ts';
+import { Standing } from './standing.ts';
 import type { PlannedSegment } from './step-demands.ts';
 import { Steps } from './steps.ts';
-import { rankStatus } from './stuck.ts';
 
 /** What an executor is made of; `createExecutor` gathers it. */
-export interface ExecutorParts extends Omit<RecoveryParts, 'status' | 'kernels'> {
+export interface ExecutorParts extends Omit<RecoveryParts, 'status' | 'nameAt' | 'kernels'> {
   readonly plan: Plan;
   readonly device: Device;
   readonly opened: ReadonlyMap<string, KernelExecutor>;
@@ -43,6 +43,7 @@ export class Executor implements AsyncDisposable {
   readonly #steps: Steps;
   readonly #health: Health;
   readonly #lane: Lane;
+  readonly #progress: Progress;
   readonly #closeShared: () => Promise<void>;
 
   constructor(parts: ExecutorParts) {
@@ -56,14 +57,18 @@ export class Executor implements AsyncDisposable {
     this.#kernels = [...opened.values()];
     this.#closeShared = parts.closeShared;
     const progress = new Progress(device);
+    this.#progress = progress;
     this.#staging = new Staging(device, stream, () => this.sync());
     this.#sites = new BoundSites(parts);
     this.#steps = new Steps(this.#sites, plan);
+    const standing = new Standing(this.#progress, this.#sites, this.#steps);
     this.#health = new Health({
       ...parts,
       kernels: this.#kernels,
-      status: () => rankStatus(progress, this.#sites, this.#steps),
+      status: () => standing.status(),
+      nameAt: (start) => standing.nameAt(start),
       restarted: () => progress.restart(),
+      settled: () => progress.settle(),
     });
     this.#lane = new Lane({
       device,
@@ -178,6 +183,7 @@ export class Executor implements AsyncDisposable {
     // Freeing memory waits for kernels that spin: what they hold is left to the end of the process.
     if (!rested) return;
     this.#steps.close();
+    this.#progress.close();
     for (const kernels of this.#kernels) await kernels.close();
     this.#sites.free();
     this.#staging.close();

@@ -10,6 +10,8 @@ const STUCK = 1;
 export interface HealthParts extends RecoveryParts {
   /** Called when the ranks have recovered. */
   restarted(): void;
+  /** Called when everything enqueued has run. */
+  settled(): void;
 }
 
 /** Whether a rank can launch: it waits for the device, recovers with the other ranks, and knows why it cannot go on. */
@@ -98,7 +100,9 @@ export class Health {
 
   #idle(): boolean {
     try {
-      return this.#parts.stream.idle();
+      if (!this.#parts.stream.idle()) return false;
+      this.#parts.settled();
+      return true;
     } catch (error) {
       this.break(deviceError(error));
       return true;

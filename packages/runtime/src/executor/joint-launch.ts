@@ -38,7 +38,7 @@ export class JointLaunch {
    */
   launch(ids: readonly number[], tokens: number): void {
     const segments = this.#lanes.map((lane, at) => lane.segment(ids[at]!, tokens));
-    if (!this.#lanes.every(({ sound }) => sound)) return;
+    if (!this.#ready()) return;
     const [first] = segments;
     for (const [index, meets] of (first?.meets ?? []).entries()) {
       if (meets) this.#join();
@@ -63,12 +63,23 @@ export class JointLaunch {
         );
       return;
     }
-    if (!this.#lanes.every(({ sound }) => sound)) return;
+    if (!this.#ready()) return;
     this.#join();
     this.#each((lane, at) => {
       lane.stream.launch(captured[at]!.graph);
       lane.replayed(ids[at]!, captured[at]!);
     });
+  }
+
+  /** Whether what is enqueued now counts at every rank. @throws LimitError as a launch */
+  #ready(): boolean {
+    if (!this.#lanes.every(({ sound }) => sound)) return false;
+    for (const lane of this.#lanes) lane.requireRoom();
+    return true;
+  }
+
+  close(): void {
+    for (const { events } of this.#neighbours) for (const event of events) event.close();
   }
 
   /** What the ranks of a device have enqueued runs before anything that any of them enqueues next. */

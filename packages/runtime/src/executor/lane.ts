@@ -40,6 +40,11 @@ export class Lane {
     return this.#health.sound;
   }
 
+  /** @throws LimitError when so many launches wait that the driver might block the thread */
+  requireRoom(): void {
+    this.#progress.requireRoom();
+  }
+
   /** What a launch of a site enqueues. @throws UsageError for an id or a token count that does not exist, and when closed */
   segment(id: number, tokens: number): BoundSegment {
     this.#health.requireOpen();
@@ -63,6 +68,7 @@ export class Lane {
   launch(id: number, tokens: number): void {
     const segment = this.segment(id, tokens);
     if (!this.#health.sound) return;
+    this.#progress.requireRoom();
     try {
       this.#run(id, segment, tokens);
     } catch (error) {
@@ -73,15 +79,16 @@ export class Lane {
   /** Enqueues a step: one graph where one was captured, else its sites one after the other. */
   enqueue(id: number, tokens: number): void {
     const captured = this.captured(id, tokens);
+    if (!captured) {
+      const bindings = this.bindings(id);
+      for (let i = 0; i < bindings.length; i += 1) this.launch(bindings[i]!, tokens);
+      return;
+    }
     if (!this.#health.sound) return;
+    this.#progress.requireRoom();
     try {
-      if (captured) {
-        this.stream.launch(captured.graph);
-        this.replayed(id, captured);
-        return;
-      }
-      for (const binding of this.bindings(id))
-        this.#run(binding, this.segment(binding, tokens), tokens);
+      this.stream.launch(captured.graph);
+      this.replayed(id, captured);
     } catch (error) {
       this.fail(error);
     }
@@ -89,12 +96,12 @@ export class Lane {
 
   /** Notes that a site's launches were enqueued. */
   launched(id: number, { collectives }: BoundSegment, tokens: number): void {
-    if (collectives > 0) this.#progress.mark(this.stream, id, tokens, collectives, false);
+    this.#progress.mark(this.stream, id, tokens, collectives, false);
   }
 
   /** Notes that a step's graph was enqueued. */
   replayed(id: number, { bucket, collectives }: CapturedStep): void {
-    if (collectives > 0) this.#progress.mark(this.stream, id, bucket, collectives, true);
+    this.#progress.mark(this.stream, id, bucket, collectives, true);
   }
 
   /** What enqueuing failed with is reported by the next wait. */

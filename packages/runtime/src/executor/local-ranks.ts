@@ -186,6 +186,7 @@ export class LocalRanks implements AsyncDisposable {
   /** Closes the executors and the buffers. */
   async close(): Promise<void> {
     await this.each((executor) => executor.close());
+    this.#joint.close();
     for (const { guarded } of [...this.#seats.values()].flat()) {
       for (const { buffer, whole } of guarded) {
         buffer.close();

@@ -2,7 +2,17 @@ import type { DeviceStream, PinnedMemory } from '@arfuse/contract';
 import { type ArfuseError, DeviceError, type KernelExecutor } from '@arfuse/contract';
 import type { Channel, Group } from '../group/group.ts';
 import { type Clock, until } from './clock.ts';
-import { decodeStatus, encodeStatus, type RankStatus, stuckError } from './status.ts';
+import {
+  decodeName,
+  decodeStatus,
+  encodeName,
+  encodeStatus,
+  type LaunchName,
+  type RankStatus,
+  type Standstill,
+  standstill,
+  stuckError,
+} from './status.ts';
 
 /** What a recovery works on. */
 export interface RecoveryParts {
@@ -16,6 +26,8 @@ export interface RecoveryParts {
   readonly recoveryMs: number;
   /** Where this rank stands. */
   status(): RankStatus;
+  /** What it launched behind so many collectives. */
+  nameAt(start: number): LaunchName | undefined;
 }
 
 const ABORT_BYTES = 4;
@@ -52,10 +64,13 @@ export async function freeStream(parts: RecoveryParts): Promise<void> {
 export async function recoverTogether(parts: RecoveryParts): Promise<ArfuseError> {
   const { channel, stream, abort, kernels, clock, deadlineMs, recoveryMs } = parts;
   const limit = { timeoutMs: recoveryMs };
-  let statuses: RankStatus[];
+  let stuck: Standstill | undefined;
+  let names: (LaunchName | undefined)[];
   try {
-    const heard = await channel.exchange(encodeStatus(parts.status()), limit);
-    statuses = heard.map(decodeStatus);
+    const statuses = await channel.exchange(encodeStatus(parts.status()), limit);
+    stuck = standstill(statuses.map(decodeStatus));
+    const own = stuck && parts.nameAt(stuck.start);
+    names = (await channel.exchange(encodeName(own), limit)).map(decodeName);
   } catch (error) {
     // The others cannot be waited for, but this rank's device need not spin on.
     await freeStream(parts);
@@ -73,5 +88,5 @@ export async function recoverTogether(parts: RecoveryParts): Promise<ArfuseError
   }
   setAbort(abort, 0);
   await channel.barrier(limit);
-  return stuckError(statuses, deadlineMs);
+  return stuckError(stuck, names, deadlineMs);
 }
