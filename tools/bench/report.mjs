@@ -46,3 +46,26 @@ export function printReport({ machine, llama, commands, scales, exponents, heap 
     row(`  ${name}`, ...[retained, peakLive, peakUsed].map((value) => value.toFixed(1)));
   }
 }
+
+/**
+ * Prints what launches cost the host.
+ *
+ * @param {import('./launch.mjs').LaunchCosts & { machine: Result['machine'] }} result
+ */
+export function printLaunchReport({ machine, plan, costs }) {
+  console.log(`${machine.cpu}, ${machine.cores} cores, Node ${machine.node}\n`);
+  console.log(`llama3-8b, ${plan.sites} sites, ${plan.ranks} ranks, a device that does nothing`);
+  const cells = ['median ns', 'p10', 'p90', 'bare', 'overhead', 'heap bytes'];
+  const line = (/** @type {string} */ name, /** @type {readonly (string | number)[]} */ values) =>
+    console.log(name.padEnd(40) + values.map((value) => String(value).padStart(11)).join(''));
+  line('per call', cells);
+  for (const [name, cost] of Object.entries(costs))
+    line(`  ${name}`, [
+      cost.medianNs,
+      cost.p10Ns,
+      cost.p90Ns,
+      cost.bareMedianNs,
+      cost.overheadNs,
+      cost.heapBytes,
+    ]);
+}

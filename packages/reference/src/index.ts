@@ -1,4 +1,5 @@
 export type { Intercept, KernelCall } from './device/kernels.ts';
+export type { RankLink } from './device/linked-meetings.ts';
 export * from './device/reference-devices.ts';
 export * from './inputs/random.ts';
 export * from './inputs/rows.ts';

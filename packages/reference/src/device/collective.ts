@@ -7,10 +7,13 @@ interface Meeting {
 /** Where the kernels of all ranks of a fabric meet: each rank's n-th collective of a workspace with the others' n-th. */
 export class Meetings {
   readonly #size: number;
+  /** How many ranks take from here. */
+  readonly #takers: number;
   readonly #meetings = new Map<string, Meeting>();
 
-  constructor(size: number) {
+  constructor(size: number, takers = size) {
     this.#size = size;
+    this.#takers = takers;
   }
 
   give(workspace: string, turn: number, rank: number, partials: readonly Uint8Array[]): void {
@@ -32,7 +35,7 @@ export class Meetings {
       of.reduce((sum, { length }) => sum + length, 0);
     if (all.some((of) => bytes(of) !== bytes(all[0]!))) return undefined;
     meeting.taken += 1;
-    if (meeting.taken === this.#size) this.#meetings.delete(`${workspace} ${turn}`);
+    if (meeting.taken === this.#takers) this.#meetings.delete(`${workspace} ${turn}`);
     return all;
   }
 

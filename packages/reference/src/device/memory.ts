@@ -7,10 +7,12 @@ const ALIGNMENT = 256;
 export class ReferenceMemory implements DeviceMemory {
   readonly bytes: number;
   readonly address: bigint;
+  readonly #freed: () => void;
   #data: Uint8Array | undefined;
 
-  constructor(address: bigint, data: Uint8Array) {
+  constructor(address: bigint, data: Uint8Array, freed: () => void = () => {}) {
     this.address = address;
+    this.#freed = freed;
     this.bytes = data.length;
     this.#data = data;
   }
@@ -24,6 +26,7 @@ export class ReferenceMemory implements DeviceMemory {
   }
 
   close(): void {
+    if (this.#data) this.#freed();
     this.#data = undefined;
   }
 }
@@ -41,7 +44,6 @@ export function bytesAt({ memory, offset }: DevicePlace, count: number): Uint8Ar
 
 /** Addresses of all devices of a fabric, as unified addressing gives them. */
 export class AddressSpace {
-  /** Kept until the end: a view does not know when its owner frees. */
   readonly #allocations = new Map<bigint, Uint8Array>();
   #next = 0x7f00_0000_0000n;
 
@@ -51,7 +53,7 @@ export class AddressSpace {
     // Fresh memory holds what others left there.
     const data = new Uint8Array(bytes).fill(0xa5);
     this.#allocations.set(address, data);
-    return new ReferenceMemory(address, data);
+    return new ReferenceMemory(address, data, () => this.#allocations.delete(address));
   }
 
   /** @throws DeviceError when no memory of that size lies there */

@@ -6,6 +6,7 @@ import {
 } from '@arfuse/contract';
 import { Meetings } from './collective.ts';
 import { type Intercept, SimulatedKernels } from './kernels.ts';
+import { LinkedMeetings, type RankLink } from './linked-meetings.ts';
 import { AddressSpace, type ReferenceMemory } from './memory.ts';
 import { Multiprocessors } from './multiprocessors.ts';
 import { ReferenceEvent, ReferenceStream } from './stream.ts';
@@ -29,26 +30,25 @@ function shareBytes({ address }: { readonly address: bigint }): Uint8Array {
   return bytes;
 }
 
-/**
- * Devices for the ranks of one group within this thread, which simulate every kernel on the CPU with its own rounding points:
- * what a plan does, what a watchdog sees of a rank that does not come, and how ranks recover, can be tried without a GPU.
- */
-export function referenceDevices(
-  ranks: number,
-  { intercept = () => 'run', facts = () => ({}), ranksPerDevice = 1 }: ReferenceDeviceOptions = {},
-): readonly Device[] {
+/** Makes the devices of ranks that meet at one place. */
+function deviceMaker(
+  meetings: Meetings,
+  { intercept = () => 'run', facts = () => ({}), ranksPerDevice = 1 }: ReferenceDeviceOptions,
+): (rank: number) => Device {
   const space = new AddressSpace();
-  const meetings = new Meetings(ranks);
+  const shared = new Map<number, Multiprocessors>();
+  const multiprocessors = (ordinal: number): Multiprocessors | undefined => {
+    if (ranksPerDevice === 1) return undefined;
+    const known = shared.get(ordinal) ?? new Multiprocessors();
+    shared.set(ordinal, known);
+    return known;
+  };
   const pinned = (bytes: number): PinnedMemory => {
     const memory = space.allocate(bytes);
     const array = memory.data.fill(0);
     return { array, address: memory.address, close: () => memory.close() };
   };
-  const shared =
-    ranksPerDevice === 1
-      ? []
-      : Array.from({ length: Math.ceil(ranks / ranksPerDevice) }, () => new Multiprocessors());
-  return Array.from({ length: ranks }, (_, rank): Device => {
+  return (rank) => {
     const ordinal = Math.floor(rank / ranksPerDevice);
     return {
       kind: 'reference',
@@ -56,7 +56,7 @@ export function referenceDevices(
       facts: { device: 'reference', ...facts(rank) },
       open: (backend, context) =>
         Promise.resolve(
-          new SimulatedKernels(backend, context, meetings, intercept, shared[ordinal]),
+          new SimulatedKernels(backend, context, meetings, intercept, multiprocessors(ordinal)),
         ),
       allocate: (bytes) => space.allocate(bytes),
       view: (address, bytes) => space.view(address, bytes),
@@ -70,8 +70,28 @@ export function referenceDevices(
       },
       createEvent: () => new ReferenceEvent(),
       share: (memory) => shareBytes(memory as ReferenceMemory),
-      map: (shared, bytes) => space.view(Buffer.from(shared).readBigUInt64BE(), bytes),
+      map: (bytes, count) => space.view(Buffer.from(bytes).readBigUInt64BE(), count),
       load: () => {},
     };
-  });
+  };
+}
+
+/**
+ * Devices for the ranks of one group within this thread, by rank, which simulate every kernel on the CPU with its own rounding
+ * points: what a plan does, what a watchdog sees of a rank that does not come, and how ranks recover, can be tried without a GPU.
+ */
+export function referenceDevices(
+  ranks: number,
+  options: ReferenceDeviceOptions = {},
+): readonly Device[] {
+  const make = deviceMaker(new Meetings(ranks), options);
+  return Array.from({ length: ranks }, (_, rank) => make(rank));
+}
+
+/**
+ * Device of one rank whose peers are in other threads or processes: kernels give each other their partials by notices of the
+ * group, so each launch of all ranks has to fit into its `maxMessageBytes`. Memory of other ranks cannot be mapped.
+ */
+export function referenceDevice(link: RankLink, options: ReferenceDeviceOptions = {}): Device {
+  return deviceMaker(new LinkedMeetings(link), options)(link.rank);
 }
