@@ -172,6 +172,8 @@ export interface NativeBinding {
     device: number,
     handle?: bigint,
   ) => NativeStream;
+  /** The device's kernels do not end: from now on nothing of it is freed, since that would wait for them. */
+  abandon?(device: number): void;
   /** Lets kernels of a device reach a peer's memory in this process. */
   enablePeerAccess?(device: number, peer: number): void;
   /** A norm over device memory; `rows` of the launch is the most it will be enqueued for. */

@@ -1,3 +1,5 @@
+/** @typedef {import('@arfuse/contract').DeviceStream} DeviceStream */
+
 /**
  * A device that does nothing, so that only the host's part of a launch is left. Its stream is what a bare loop would call.
  *
@@ -34,10 +36,11 @@ export function idleDevice(ordinal) {
     share: () => new Uint8Array(8),
     map: (_, bytes) => memory(bytes),
     load() {},
+    abandon() {},
   };
 }
 
-/** Counts what it is given, so that no call can be left out. @implements {import('@arfuse/contract').DeviceStream} */
+/** Counts what it is given, so that no call can be left out. @implements {DeviceStream} */
 class IdleStream {
   launched = 0;
   write() {}

@@ -48,7 +48,9 @@ function heapBytes(call) {
  * @param {number} calls per batch
  */
 function cost(call, bare, kernels, calls) {
+  /** @type {number[]} */
   const own = [];
+  /** @type {number[]} */
   const alone = [];
   for (let batch = -BATCHES / 10; batch < BATCHES; batch += 1) {
     const a = nanoseconds(call, calls);
@@ -65,7 +67,7 @@ function cost(call, bare, kernels, calls) {
     bareMedianNs: ns(quantile(alone, 0.5)),
     overheadNs: ns(
       quantile(
-        own.map((value, index) => value - /** @type {number} */ (alone[index])),
+        own.map((value, index) => value - (alone[index] ?? Number.NaN)),
         0.5,
       ),
     ),

@@ -5,6 +5,7 @@
 #include "exchange_arguments.hpp"
 #include "fusion_arguments.hpp"
 #if defined(ARFUSE_CUDA)
+#include "../device/abandoned.hpp"
 #include "../device/devices.hpp"
 #include "../exchange/exchange.hpp"
 #include "../kernels/add.hpp"
@@ -60,6 +61,9 @@ Napi::Value devices(const Napi::CallbackInfo& info) {
 #endif
 
 #if defined(ARFUSE_CUDA)
+/** `abandon(device)`: its kernels do not end; from now on nothing of it is freed before the end of the process. */
+void abandon(const Napi::CallbackInfo& info) { arfuse::Abandoned::add(arfuse::binding::ordinal_of(info[0])); }
+
 /** `loadKernels(device)`: loads every kernel onto a device, since a first launch blocks behind one that spins. */
 void load_kernels(const Napi::CallbackInfo& info) {
   const int device = arfuse::binding::ordinal_of(info[0]);
@@ -97,6 +101,7 @@ Napi::Object initialise(Napi::Env env, Napi::Object exports) {
   exports.Set("PeerMemory", arfuse::binding::PeerMemory::define(env));
   exports.Set("PinnedMemory", arfuse::binding::PinnedMemory::define(env));
   exports.Set("Stream", arfuse::binding::StreamObject::define(env));
+  exports.Set("abandon", Napi::Function::New(env, abandon, "abandon"));
   exports.Set("enablePeerAccess", Napi::Function::New(env, arfuse::binding::enable_peer_access, "enablePeerAccess"));
   exports.Set("prepareAdd", Napi::Function::New(env, arfuse::binding::prepare_add, "prepareAdd"));
   exports.Set("prepareExchange", Napi::Function::New(env, arfuse::binding::prepare_exchange, "prepareExchange"));

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "abandoned.hpp"
 #include "device_guard.hpp"
 
 namespace arfuse {
@@ -8,19 +9,22 @@ namespace arfuse {
 class Graph {
  public:
   /** Takes the captured graph over and instantiates it. */
-  Graph(int device, cudaGraph_t captured) {
+  Graph(int device, cudaGraph_t captured) : device_(device) {
     const DeviceGuard guard(device);
     const cudaError_t error = cudaGraphInstantiate(&executable_, captured, 0);
     cudaGraphDestroy(captured);
     check(error, "cudaGraphInstantiate");
   }
-  ~Graph() { cudaGraphExecDestroy(executable_); }
+  ~Graph() {
+    if (!Abandoned::has(device_)) cudaGraphExecDestroy(executable_);
+  }
   Graph(const Graph&) = delete;
   Graph& operator=(const Graph&) = delete;
 
   cudaGraphExec_t get() const noexcept { return executable_; }
 
  private:
+  int device_;
   cudaGraphExec_t executable_ = nullptr;
 };
 

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 
+#include "../device/abandoned.hpp"
 #include "../device/device_guard.hpp"
 
 namespace arfuse {
@@ -17,7 +18,7 @@ class DeviceAllocation {
   DeviceAllocation(int device, std::size_t bytes, void* address)
       : device_(device), bytes_(bytes), address_(address), owned_(false) {}
   ~DeviceAllocation() {
-    if (owned_) cudaFree(address_);
+    if (owned_ && !Abandoned::has(device_)) cudaFree(address_);
   }
   DeviceAllocation(const DeviceAllocation&) = delete;
   DeviceAllocation& operator=(const DeviceAllocation&) = delete;

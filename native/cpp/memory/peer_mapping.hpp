@@ -2,6 +2,7 @@
 
 #include <cstddef>
 
+#include "../device/abandoned.hpp"
 #include "../device/device_guard.hpp"
 
 namespace arfuse {
@@ -14,6 +15,7 @@ class PeerMapping {
     check(cudaIpcOpenMemHandle(&address_, handle, cudaIpcMemLazyEnablePeerAccess), "cudaIpcOpenMemHandle");
   }
   ~PeerMapping() {
+    if (Abandoned::has(device_)) return;
     int before = 0;
     // A destructor may not throw, so no guard.
     if (cudaGetDevice(&before) != cudaSuccess || cudaSetDevice(device_) != cudaSuccess) return;

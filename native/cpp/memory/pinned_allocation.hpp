@@ -2,6 +2,7 @@
 
 #include <cstddef>
 
+#include "../device/abandoned.hpp"
 #include "../device/cuda_error.hpp"
 
 namespace arfuse {
@@ -12,7 +13,9 @@ class PinnedAllocation {
   explicit PinnedAllocation(std::size_t bytes) : bytes_(bytes) {
     check(cudaHostAlloc(&address_, bytes, cudaHostAllocPortable | cudaHostAllocMapped), "cudaHostAlloc");
   }
-  ~PinnedAllocation() { cudaFreeHost(address_); }
+  ~PinnedAllocation() {
+    if (!Abandoned::any()) cudaFreeHost(address_);
+  }
   PinnedAllocation(const PinnedAllocation&) = delete;
   PinnedAllocation& operator=(const PinnedAllocation&) = delete;
 

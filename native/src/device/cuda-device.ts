@@ -70,5 +70,6 @@ export function openCudaDevice(ordinal: number, options: CudaDeviceOptions = {})
     share: (memory) => shareMemory(ordinal, memory as NativeDeviceMemory),
     map: (shared, bytes) => mapMemory(loaded, ordinal, shared, bytes),
     load: () => loaded.loadKernels(ordinal),
+    abandon: () => loaded.abandon(ordinal),
   };
 }

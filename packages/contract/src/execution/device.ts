@@ -95,4 +95,9 @@ export interface Device {
   map(shared: Uint8Array, bytes: number): DeviceMemory;
   /** Loads every kernel: a first launch would wait behind a kernel that spins. */
   load(): void;
+  /**
+   * Its kernels do not end although they were released: from now on `close()` of its memory and graphs frees nothing, since
+   * that would wait for them. The end of the process ends them and frees all.
+   */
+  abandon(): void;
 }

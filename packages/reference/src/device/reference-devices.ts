@@ -72,6 +72,7 @@ function deviceMaker(
       share: (memory) => shareBytes(memory as ReferenceMemory),
       map: (bytes, count) => space.view(Buffer.from(bytes).readBigUInt64BE(), count),
       load: () => {},
+      abandon: () => {},
     };
   };
 }

@@ -2,7 +2,6 @@ import {
   type Device,
   type DeviceMemory,
   type DevicePlace,
-  type KernelExecutor,
   type Plan,
   type PlanSite,
   splitKernelId,
@@ -10,6 +9,7 @@ import {
 } from '@arfuse/contract';
 import { type BoundSegment, bindSegments } from './bind-segments.ts';
 import { unknownId } from './failures.ts';
+import type { OpenedKernels } from './open-kernels.ts';
 import {
   allBuffers,
   checkSiteBuffers,
@@ -35,7 +35,7 @@ export interface BoundSite {
 export interface BoundSitesParts {
   readonly plan: Plan;
   readonly device: Device;
-  readonly opened: ReadonlyMap<string, KernelExecutor>;
+  readonly opened: OpenedKernels;
   /** Segments of each class with their steps. */
   readonly segments: ReadonlyMap<string, readonly PlannedSegment[]>;
 }

@@ -1,13 +1,12 @@
-import { type Plan, UnsupportedError } from '@arfuse/contract';
+import { DeviceError, type DeviceStream, type Plan, UnsupportedError } from '@arfuse/contract';
 import manifest from '../../package.json' with { type: 'json' };
 import type { AgreementRecord, Group } from '../group/group.ts';
-import { systemClock, until } from './clock.ts';
+import { type Clock, systemClock, until } from './clock.ts';
 import { Executor } from './executor.ts';
-import { openKernels } from './open-kernels.ts';
+import { closeKernels, type OpenedKernels, openKernels } from './open-kernels.ts';
 import { type ExecutorOptions, executorSettings } from './options.ts';
-import { setAbort } from './recovery.ts';
+import { SharedMemory } from './shared-memory.ts';
 import { joinDemands, plannedSegments } from './step-demands.ts';
-import { allocateSymmetric, type OwnedSymmetricMemory } from './symmetric.ts';
 
 /** The group that a plan's sites reduce over must be the group that runs it. */
 function checkGroups(plan: Plan, size: number): void {
@@ -32,7 +31,24 @@ function checkGroups(plan: Plan, size: number): void {
   }
 }
 
-const WAIT_MS = 60_000;
+/** Versions of the libraries that the opened kernels use. */
+function libraryRecord(opened: OpenedKernels): AgreementRecord {
+  const entries = [...opened].flatMap(([name, { libraries }]) =>
+    Object.entries(libraries).map(([library, version]) => [`${name} ${library}`, version]),
+  );
+  return Object.fromEntries(entries);
+}
+
+const SET_UP_MS = 60_000;
+
+/** Workspaces are written on the stream. @throws DeviceError when the device does not do it */
+async function untilSetUp(stream: DeviceStream, clock: Clock): Promise<void> {
+  if (await until(() => stream.idle(), clock, clock.now() + SET_UP_MS)) return;
+  throw new DeviceError({
+    message: `the workspaces were not ready after ${SET_UP_MS / 1000} s.`,
+    hint: 'See what else runs on the device, or on the stream that was given.',
+  });
+}
 
 /**
  * Makes a plan ready on one rank. All ranks call it; before anything is launched they compare the plan, the versions of
@@ -75,43 +91,25 @@ export async function createExecutor(
   for (const { name, version } of backends) record[name] = version;
   await channel.agree(record);
 
-  device.load();
-  const stream = options.stream ?? device.createStream();
-  const abort = device.pinned(64);
-  setAbort(abort, 0);
-  const shared: OwnedSymmetricMemory[] = [];
-  const closeShared = async (): Promise<void> => {
-    for (const memory of shared) memory.unmap();
-    // Memory that a peer still maps may not be freed.
-    if (shared.length > 0) await channel.barrier().catch(() => {});
-    for (const memory of shared) memory.free();
-    abort.close();
-  };
+  let shared: SharedMemory | undefined;
+  let opened: OpenedKernels = new Map();
   try {
-    const opened = await openKernels(demands, backends, {
+    device.load();
+    const stream = options.stream ?? device.createStream();
+    const memory = new SharedMemory(device, channel, group.rank);
+    shared = memory;
+    opened = await openKernels(demands, backends, {
       device,
       stream,
       rank: group.rank,
       size: group.size,
       ranksPerDevice: settings.ranksPerDevice,
-      abort,
+      abort: memory.abort,
       exchange: (message) => channel.exchange(message),
-      symmetric: async (bytes) => {
-        const memory = await allocateSymmetric(device, channel, group.rank, bytes);
-        shared.push(memory);
-        return memory;
-      },
+      symmetric: (bytes) => memory.symmetric(bytes),
     });
-    const libraries: AgreementRecord = Object.fromEntries(
-      [...opened].flatMap(([name, executor]) =>
-        Object.entries(executor.libraries).map(([library, version]) => [
-          `${name} ${library}`,
-          version,
-        ]),
-      ),
-    );
-    await channel.agree(libraries);
-    await until(() => stream.idle(), clock, clock.now() + WAIT_MS);
+    await channel.agree(libraryRecord(opened));
+    await untilSetUp(stream, clock);
     await channel.barrier();
     return new Executor({
       plan,
@@ -119,16 +117,18 @@ export async function createExecutor(
       channel,
       device,
       stream,
-      abort,
+      shared: memory,
       opened,
       segments,
       clock,
       deadlineMs: settings.deadlineMs,
       recoveryMs: settings.recoveryMs,
-      closeShared,
     });
   } catch (error) {
-    await closeShared();
+    // The others wait for this rank: they learn by an operation that is none of theirs that it does not come.
+    channel.barrier().catch(() => {});
+    await closeKernels(opened);
+    await shared?.close();
     throw error;
   }
 }

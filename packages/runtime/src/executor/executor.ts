@@ -1,12 +1,14 @@
-import type { Device, DeviceStream, KernelExecutor, Plan } from '@arfuse/contract';
+import type { Device, DeviceStream, Plan } from '@arfuse/contract';
 import { allocateSite } from './allocate-site.ts';
 import { BoundSites } from './bound-sites.ts';
 import { type BufferSpec, DeviceBuffer } from './device-buffer.ts';
 import { wrongSize } from './failures.ts';
 import { Health } from './health.ts';
 import { Lane, setLane } from './lane.ts';
+import { closeKernels, type OpenedKernels } from './open-kernels.ts';
 import { Progress } from './progress.ts';
 import type { RecoveryParts } from './recovery.ts';
+import type { SharedMemory } from './shared-memory.ts';
 import type { SiteBuffers, SiteSpecs } from './site-buffers.ts';
 import { Staging } from './staging.ts';
 import { Standing } from './standing.ts';
@@ -14,14 +16,14 @@ import type { PlannedSegment } from './step-demands.ts';
 import { Steps } from './steps.ts';
 
 /** What an executor is made of; `createExecutor` gathers it. */
-export interface ExecutorParts extends Omit<RecoveryParts, 'status' | 'nameAt' | 'kernels'> {
+export interface ExecutorParts
+  extends Omit<RecoveryParts, 'status' | 'nameAt' | 'kernels' | 'abort'> {
   readonly plan: Plan;
   readonly device: Device;
-  readonly opened: ReadonlyMap<string, KernelExecutor>;
+  readonly opened: OpenedKernels;
   /** Segments of each class with their steps. */
   readonly segments: ReadonlyMap<string, readonly PlannedSegment[]>;
-  /** Frees what belongs to the group's ranks together. */
-  readonly closeShared: () => Promise<void>;
+  readonly shared: SharedMemory;
 }
 
 /**
@@ -37,14 +39,15 @@ export class Executor implements AsyncDisposable {
   readonly maxTokens: number;
   readonly #device: Device;
   readonly #stream: DeviceStream;
-  readonly #kernels: readonly KernelExecutor[];
+  readonly #opened: OpenedKernels;
   readonly #staging: Staging;
   readonly #sites: BoundSites;
   readonly #steps: Steps;
   readonly #health: Health;
   readonly #lane: Lane;
   readonly #progress: Progress;
-  readonly #closeShared: () => Promise<void>;
+  #closing: Promise<void> | undefined;
+  readonly #shared: SharedMemory;
 
   constructor(parts: ExecutorParts) {
     const { plan, group, device, stream, opened } = parts;
@@ -54,8 +57,8 @@ export class Executor implements AsyncDisposable {
     this.maxTokens = plan.target.tokens.max;
     this.#device = device;
     this.#stream = stream;
-    this.#kernels = [...opened.values()];
-    this.#closeShared = parts.closeShared;
+    this.#opened = opened;
+    this.#shared = parts.shared;
     const progress = new Progress(device);
     this.#progress = progress;
     this.#staging = new Staging(device, stream, () => this.sync());
@@ -64,7 +67,8 @@ export class Executor implements AsyncDisposable {
     const standing = new Standing(this.#progress, this.#sites, this.#steps);
     this.#health = new Health({
       ...parts,
-      kernels: this.#kernels,
+      abort: parts.shared.abort,
+      kernels: [...opened.values()],
       status: () => standing.status(),
       nameAt: (start) => standing.nameAt(start),
       restarted: () => progress.restart(),
@@ -175,19 +179,26 @@ export class Executor implements AsyncDisposable {
     await this.#health.wait();
   }
 
-  /** Waits for what runs, and frees everything but the buffers. All ranks close. May be called more than once. */
-  async close(): Promise<void> {
-    if (this.#health.closed) return;
+  /**
+   * Waits for what runs, and frees everything but the buffers. All ranks close. May be called more than once, and settles
+   * when all is freed. When kernels of this rank do not end, the device is abandoned: what they hold is left to the end of the
+   * process.
+   */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
     const rested = await this.#health.close();
+    if (!rested) this.#device.abandon();
     this.#sites.close();
-    // Freeing memory waits for kernels that spin: what they hold is left to the end of the process.
-    if (!rested) return;
     this.#steps.close();
     this.#progress.close();
-    for (const kernels of this.#kernels) await kernels.close();
+    if (rested) await closeKernels(this.#opened);
     this.#sites.free();
     this.#staging.close();
-    await this.#closeShared();
+    await this.#shared.close();
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -45,10 +45,6 @@ export class Health {
     return this.#state === 'ready' && this.#fault === undefined;
   }
 
-  get closed(): boolean {
-    return this.#state === 'closed';
-  }
-
   /** @throws UsageError after `close()` */
   requireOpen(): void {
     if (this.#state !== 'closed') return;

@@ -48,7 +48,12 @@ export async function openKernels(
     }
     return opened;
   } catch (error) {
-    for (const kernels of opened.values()) await kernels.close();
+    await closeKernels(opened);
     throw error;
   }
+}
+
+/** Closes the kernels of every backend, in the reverse order. */
+export async function closeKernels(opened: OpenedKernels): Promise<void> {
+  for (const kernels of [...opened.values()].reverse()) await kernels.close();
 }
