@@ -1,4 +1,4 @@
-import type { Device, Plan } from '@arfuse/contract';
+import type { Device, LaunchMode, Plan, PlanSegment } from '@arfuse/contract';
 import { type ReferenceDeviceOptions, referenceDevices } from '@arfuse/reference';
 import {
   type Clock,
@@ -45,6 +45,14 @@ export async function openRanks(
     groups.map((group) => createExecutor(plan, group, { device: devices[group.rank]!, ...rest })),
   );
   return { groups, devices, executors };
+}
+
+/** The segment that serves a launch of so many tokens in a mode, or the other one's where the plan has none of it. */
+export function servedBy(plan: Plan, mode: LaunchMode, tokens: number): PlanSegment {
+  const serving = plan.decisions[0]!.segments.filter(
+    ({ tokens: [min, max] }) => min <= tokens && tokens <= max,
+  );
+  return serving.find((segment) => segment.mode === mode) ?? serving[0]!;
 }
 
 /** What each promise was rejected with. */

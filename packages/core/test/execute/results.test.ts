@@ -9,12 +9,12 @@ import { planOf } from '../plan-of.ts';
 import { CHAINS, type SampleSite } from '../sample.ts';
 import { openRanks } from './ranks.ts';
 
-const TARGET = parseTarget('h200-sxm,world=2,tokens=16');
-const TOKENS = [1, 3, 16];
+/** Token counts to launch, by group size. */
+const TOKENS: Readonly<Record<number, readonly number[]>> = { 2: [1, 3, 16], 4: [5] };
 
-async function check(sites: readonly SampleSite[], kernel?: string): Promise<string[]> {
+async function check(sites: readonly SampleSite[], kernel?: string, world = 2): Promise<string[]> {
   const plan = planOf(sites, {
-    target: TARGET,
+    target: parseTarget(`h200-sxm,world=${world},tokens=16`),
     ...(kernel === undefined ? {} : { policy: override(kernel) }),
   });
   const { executors } = await openRanks(plan);
@@ -24,11 +24,11 @@ async function check(sites: readonly SampleSite[], kernel?: string): Promise<str
     segments: plan.decisions.find((decision) => decision.class === site.id)!.segments,
   }))) {
     const site = plan.classes.find((candidate) => candidate.id === id)!;
-    for (const tokens of TOKENS) {
+    for (const tokens of TOKENS[world]!) {
       const mode = tokens <= plan.target.tokens.graphUpTo ? 'graph' : 'eager';
       const serves = segments.filter(({ tokens: [min, max] }) => min <= tokens && tokens <= max);
       const segment = serves.find((candidate) => candidate.mode === mode) ?? serves[0]!;
-      const inputs = siteInputs(site, new Random(tokens), { ranks: 2, rows: tokens });
+      const inputs = siteInputs(site, new Random(tokens), { ranks: world, rows: tokens });
       const expected = expectedBytes(site, segment, inputs);
       await runner.fill(id, siteInputBytes(inputs));
       await runner.launch(id, tokens);
@@ -43,8 +43,10 @@ async function check(sites: readonly SampleSite[], kernel?: string): Promise<str
 }
 
 describe('an executor on reference devices', () => {
-  it.each(Object.keys(CHAINS))('leaves what the steps of %s are to leave', async (chain) => {
-    await check([{ chain, hidden: 256 }]);
+  describe.each([2, 4])('of %i ranks', (world) => {
+    it.each(Object.keys(CHAINS))('leaves what the steps of %s are to leave', async (chain) => {
+      await check([{ chain, hidden: 256 }], undefined, world);
+    });
   });
 
   it.each([

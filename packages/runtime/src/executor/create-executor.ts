@@ -1,6 +1,6 @@
 import { DeviceError, type DeviceStream, type Plan, UnsupportedError } from '@arfuse/contract';
 import manifest from '../../package.json' with { type: 'json' };
-import type { AgreementRecord, Group } from '../group/group.ts';
+import type { AgreementRecord, Channel, Group } from '../group/group.ts';
 import { type Clock, systemClock, until } from './clock.ts';
 import { Executor } from './executor.ts';
 import { closeKernels, type OpenedKernels, openKernels } from './open-kernels.ts';
@@ -28,6 +28,37 @@ function checkGroups(plan: Plan, size: number): void {
       hint: `Start ${group.size} ranks, or plan for a target with groups of ${size}.`,
       details: { planned: group.size, size },
     });
+  }
+}
+
+/** Operations of all ranks while they open, of which is known whether one has failed: it has at every rank then. */
+class Opening implements Channel {
+  readonly #channel: Channel;
+  failed = false;
+
+  constructor(channel: Channel) {
+    this.#channel = channel;
+  }
+
+  exchange(message: Uint8Array): Promise<readonly Uint8Array[]> {
+    return this.#noted(this.#channel.exchange(message));
+  }
+
+  barrier(): Promise<void> {
+    return this.#noted(this.#channel.barrier());
+  }
+
+  agree(record: AgreementRecord): Promise<void> {
+    return this.#noted(this.#channel.agree(record));
+  }
+
+  async #noted<T>(operation: Promise<T>): Promise<T> {
+    try {
+      return await operation;
+    } catch (error) {
+      this.failed = true;
+      throw error;
+    }
   }
 }
 
@@ -91,12 +122,13 @@ export async function createExecutor(
   for (const { name, version } of backends) record[name] = version;
   await channel.agree(record);
 
+  const opening = new Opening(channel);
   let shared: SharedMemory | undefined;
   let opened: OpenedKernels = new Map();
   try {
     device.load();
     const stream = options.stream ?? device.createStream();
-    const memory = new SharedMemory(device, channel, group.rank);
+    const memory = new SharedMemory(device, opening, group.rank);
     shared = memory;
     opened = await openKernels(demands, backends, {
       device,
@@ -105,12 +137,12 @@ export async function createExecutor(
       size: group.size,
       ranksPerDevice: settings.ranksPerDevice,
       abort: memory.abort,
-      exchange: (message) => channel.exchange(message),
+      exchange: (message) => opening.exchange(message),
       symmetric: (bytes) => memory.symmetric(bytes),
     });
-    await channel.agree(libraryRecord(opened));
+    await opening.agree(libraryRecord(opened));
     await untilSetUp(stream, clock);
-    await channel.barrier();
+    await opening.barrier();
     return new Executor({
       plan,
       group,
@@ -125,10 +157,12 @@ export async function createExecutor(
       recoveryMs: settings.recoveryMs,
     });
   } catch (error) {
-    // The others wait for this rank: they learn by an operation that is none of theirs that it does not come.
-    channel.barrier().catch(() => {});
+    // An operation of all ranks fails at all of them; what failed here alone, the others learn by one that is none of theirs.
+    if (!opening.failed) await opening.barrier().catch(() => {});
     await closeKernels(opened);
-    await shared?.close();
+    shared?.unmap();
+    await opening.barrier().catch(() => {});
+    shared?.free();
     throw error;
   }
 }

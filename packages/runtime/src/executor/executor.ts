@@ -1,4 +1,5 @@
 import type { Device, DeviceStream, Plan } from '@arfuse/contract';
+import type { Channel } from '../group/group.ts';
 import { allocateSite } from './allocate-site.ts';
 import { BoundSites } from './bound-sites.ts';
 import { type BufferSpec, DeviceBuffer } from './device-buffer.ts';
@@ -48,6 +49,8 @@ export class Executor implements AsyncDisposable {
   readonly #progress: Progress;
   #closing: Promise<void> | undefined;
   readonly #shared: SharedMemory;
+  readonly #channel: Channel;
+  readonly #recoveryMs: number;
 
   constructor(parts: ExecutorParts) {
     const { plan, group, device, stream, opened } = parts;
@@ -59,6 +62,8 @@ export class Executor implements AsyncDisposable {
     this.#stream = stream;
     this.#opened = opened;
     this.#shared = parts.shared;
+    this.#channel = parts.channel;
+    this.#recoveryMs = parts.recoveryMs;
     const progress = new Progress(device);
     this.#progress = progress;
     this.#staging = new Staging(device, stream, () => this.sync());
@@ -180,8 +185,9 @@ export class Executor implements AsyncDisposable {
   }
 
   /**
-   * Waits for what runs, and frees everything but the buffers. All ranks close. May be called more than once, and settles
-   * when all is freed. When kernels of this rank do not end, the device is abandoned: what they hold is left to the end of the
+   * Waits for what runs, here and at the other ranks, and frees everything but the buffers. All ranks close; one that closes
+   * alone waits for the others as long as for a stage of a recovery. May be called more than once, and settles when all is
+   * freed. When kernels of this rank do not end, the device is abandoned: what they hold is left to the end of the
    * process.
    */
   close(): Promise<void> {
@@ -189,16 +195,25 @@ export class Executor implements AsyncDisposable {
     return this.#closing;
   }
 
+  /** Waits for the other ranks, unless they do not come. */
+  async #meet(): Promise<void> {
+    await this.#channel.barrier({ timeoutMs: this.#recoveryMs }).catch(() => {});
+  }
+
   async #close(): Promise<void> {
     const rested = await this.#health.close();
     if (!rested) this.#device.abandon();
+    // Kernels of other ranks may still read what this rank's kernels hold.
+    await this.#meet();
     this.#sites.close();
     this.#steps.close();
     this.#progress.close();
     if (rested) await closeKernels(this.#opened);
     this.#sites.free();
     this.#staging.close();
-    await this.#shared.close();
+    this.#shared.unmap();
+    if (this.#shared.allocations > 0) await this.#meet();
+    this.#shared.free();
   }
 
   [Symbol.asyncDispose](): Promise<void> {

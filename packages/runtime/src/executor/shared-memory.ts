@@ -40,10 +40,17 @@ export class SharedMemory {
     return { memory, addresses };
   }
 
-  /** Frees it all, at all ranks: memory that a peer still maps may not be freed. */
-  async close(): Promise<void> {
+  /** How much of it there is, which is the same at all ranks once their backends are open. */
+  get allocations(): number {
+    return this.#allocations.length;
+  }
+
+  /** Ends the views of other ranks' memory. Memory that a peer still maps may not be freed: all ranks do this first. */
+  unmap(): void {
     for (const { views } of this.#allocations) for (const view of views.splice(0)) view.close();
-    if (this.#allocations.length > 0) await this.#channel.barrier().catch(() => {});
+  }
+
+  free(): void {
     for (const { memory } of this.#allocations.splice(0)) memory.close();
     this.abort.close();
   }
