@@ -152,7 +152,7 @@ export class FakeRank {
         this.streams.push(made);
         return made as unknown as DeviceStream;
       },
-      createEvent: () => ({ passed: () => true, elapsed: () => 0 }) as DeviceEvent,
+      createEvent: (): DeviceEvent => ({ passed: () => true, elapsed: () => 0, close: () => {} }),
     } as unknown as Device;
     this.context = {
       device,

@@ -151,7 +151,7 @@ describe('opening that fails half-way', () => {
                 prepare: failed,
                 release: () => {},
                 reset: () => {},
-                close: () => memory.bytes,
+                close: () => expect(memory.bytes).toBe(1024),
               };
             },
             ...(rank === 1 && where === 'mapping' ? { map: (): DeviceMemory => failed() } : {}),
