@@ -101,6 +101,27 @@ describe('the watchdog', () => {
     await runner.close();
   });
 
+  it('says whom the kernels wait for where all ranks have launched', async () => {
+    const { executors } = await openRanks(PLAN, {
+      clock: new FakeClock(),
+      deadlineMs: 50,
+      intercept: ({ rank, run, step }) =>
+        rank === 2 && run === 0 && step.stages.some(({ kind }) => kind === 'all_reduce')
+          ? 'wait'
+          : 'run',
+    });
+    const runner = new LocalRanks(executors);
+    runner.enqueue(await runner.bindings('c0'), 8);
+    const errors = await failuresOf(executors.map((executor) => executor.sync()));
+    expect(errors[0]!.message).toContain(
+      'all ranks have launched it; rank 0 waits for rank 2; rank 1 waits for rank 2; rank 3 waits for rank 2.',
+    );
+    for (const error of errors)
+      expect((error as ArfuseError).toJSON()).toEqual((errors[0] as ArfuseError).toJSON());
+    await checked(runner, 4);
+    await runner.close();
+  });
+
   it('ends when a kernel does not end although it is released', async () => {
     const { executors } = await openRanks(PLAN, {
       clock: new FakeClock(),

@@ -56,6 +56,26 @@ export async function freeStream(parts: RecoveryParts): Promise<void> {
   });
 }
 
+/** Ranks that this rank's kernels wait for; undefined where they cannot tell, or do not in half the time of a recovery. */
+async function awaitedRanks(parts: RecoveryParts): Promise<readonly number[] | undefined> {
+  const { group, kernels, clock, recoveryMs } = parts;
+  const answers = kernels.flatMap((executor) => executor.arrived?.() ?? []);
+  let come: readonly number[] | undefined;
+  let left = answers.length;
+  for (const answer of answers)
+    answer
+      .then((ranks) => {
+        if (ranks?.includes(group.rank) && ranks.length < group.size) come = ranks;
+      })
+      .catch(() => {})
+      .finally(() => {
+        left -= 1;
+      });
+  await until(() => left === 0, clock, clock.now() + recoveryMs / 2);
+  const seen = come;
+  return seen && [...Array(group.size).keys()].filter((rank) => !seen.includes(rank));
+}
+
 /**
  * One recovery, at all ranks together: they tell where they stand, free their kernels, and make their workspaces as new.
  * @returns what step() and sync() report at every rank; afterwards the ranks can go on
@@ -70,7 +90,10 @@ export async function recoverTogether(parts: RecoveryParts): Promise<ArfuseError
     const statuses = await channel.exchange(encodeStatus(parts.status()), limit);
     stuck = standstill(statuses.map(decodeStatus));
     const own = stuck && parts.nameAt(stuck.start);
-    names = (await channel.exchange(encodeName(own), limit)).map(decodeName);
+    // Who has launched is known; where all have, the kernels know who has come.
+    const awaited = own && stuck?.missing.length === 0 ? await awaitedRanks(parts) : undefined;
+    const name = own && awaited ? { ...own, awaited } : own;
+    names = (await channel.exchange(encodeName(name), limit)).map(decodeName);
   } catch (error) {
     // The others cannot be waited for, but this rank's device need not spin on.
     await freeStream(parts);

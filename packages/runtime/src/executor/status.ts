@@ -22,6 +22,8 @@ export interface LaunchName {
   readonly what: string;
   readonly tokens: number;
   readonly details: Readonly<Record<string, unknown>>;
+  /** Ranks that the kernels of the rank wait for, where all have launched and the kernels can tell. */
+  readonly awaited?: readonly number[];
 }
 
 /** Statuses are messages of one size, as the group needs them; what is launched later is left out. */
@@ -136,6 +138,15 @@ function differences(names: readonly (LaunchName | undefined)[]): string {
     .join(', ');
 }
 
+/** Who waits for whom in what all have launched. */
+function waiting(names: readonly (LaunchName | undefined)[]): string {
+  return [...names.entries()]
+    .flatMap(([rank, name]) =>
+      name?.awaited ? [`; rank ${rank} waits for ${ranksText(name.awaited)}`] : [],
+    )
+    .join('');
+}
+
 /**
  * The error that every rank reports, from what all said. Equal answers give equal errors.
  * @param names - what each rank launched at the standstill
@@ -167,7 +178,7 @@ export function stuckError(
   const who =
     missing.length > 0
       ? `${ranksText(arrived)} ${have(arrived)} launched it, ${ranksText(missing)} ${have(missing)} not`
-      : 'all ranks have launched it';
+      : `all ranks have launched it${waiting(names)}`;
   return new DeadlineError({
     message: `${nameText(name)}${or} was not complete ${after}: ${who}.`,
     hint: HINT,
