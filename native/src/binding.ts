@@ -141,6 +141,8 @@ export type OnDevice<T> = T extends NodeJS.TypedArray
 /** Copies and launches in order, on one device. */
 export interface NativeStream extends DeviceStream {
   norm(launch: OnDevice<NativeNormLaunch>): void;
+  /** Enqueues a prepared launch `count` times from a loop of its own; host time of all in nanoseconds, for comparison. */
+  timeEnqueue(launch: DeviceLaunch, rows: number, count: number): number;
 }
 
 /** What the addon exports. What needs CUDA is absent from an addon without kernels. */

@@ -207,13 +207,26 @@ describe.skipIf('missing' in addon)('norm of the addon, on the host', () => {
     }
   });
 
-  it.each([8, 24, 360, 2880, 7168, 8192, 65_528, 65_536])(
-    'hidden %i: the tree has the same order',
-    (hidden) => {
-      const made = caseOf([residual(), norm('bf16')], 'bf16', 2, hidden, {});
+  it.each([
+    8, 24, 360, 1000, 2048, 2880, 4104, 5120, 7168, 8192, 16_384, 32_760, 32_768, 65_528, 65_536,
+  ])('hidden %i: the tree has the same order', (hidden) => {
+    const quants = [[], [STATIC], ...(hidden % 64 === 0 ? [[GROUP]] : [])];
+    for (const quant of quants) {
+      const made = caseOf([residual(), norm('bf16'), ...quant], 'bf16', 2, hidden, {});
       expect(differences(made, arithmetic)).toEqual([]);
-    },
-  );
+    }
+  });
+
+  // Another shape of the launch than for few rows: more vectors per thread.
+  it.each([
+    ['norm', []],
+    ['static FP8', [STATIC]],
+    ['FP8 per token', [TOKEN]],
+    ['FP8 per group', [GROUP]],
+  ] as const)('%s: many rows are what the reference computes', (_, quant) => {
+    const made = caseOf([residual(), norm('bf16'), ...quant], 'bf16', 257, 1088, {});
+    expect(differences(made, arithmetic)).toEqual([]);
+  });
 
   it('refuses what it cannot run, by name', () => {
     const { launch } = launchOf(caseOf([residual(), norm('bf16')], 'bf16', 2, 64, {}));

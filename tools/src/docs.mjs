@@ -1,6 +1,7 @@
 // Writes the generated documents: `pnpm docs:patterns [--check]`, after a build.
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { gpuResults } from './docs/gpu-results.mjs';
 import { withGpuSection } from './docs/gpu-section.mjs';
 import { patternsPage } from './docs/patterns-page.mjs';
 import { printChecks } from './lib/checks.mjs';
@@ -25,8 +26,7 @@ const PAGES = [
     file: 'docs/performance.md',
     text: withGpuSection(
       read('docs/performance.md'),
-      JSON.parse(read('docs/results/norm-speed-h100.json')),
-      JSON.parse(read('docs/results/norm-test-h100.json')),
+      gpuResults(join(repositoryRoot, 'docs/results')),
     ),
   },
 ];

@@ -64,6 +64,22 @@ ARFUSE_HD float inverse_rms(float sum, int hidden, float eps) {
   return inverse_root(add(divide(sum, static_cast<float>(hidden)), eps));
 }
 
+/** Divides by a hidden size as `/` does, from its reciprocal: two corrections by the exact remainder. */
+struct Mean {
+  float hidden;
+  float reciprocal;
+
+  ARFUSE_HD float operator()(float sum) const {
+    // Else remainders may leave float32.
+    if (!(sum > 0x1p-60f && sum < 0x1p100f)) return divide(sum, hidden);
+    const float rough = multiply(sum, reciprocal);
+    const float near = fused(fused(-rough, hidden, sum), reciprocal, rough);
+    return fused(fused(-near, hidden, sum), reciprocal, near);
+  }
+};
+
+inline Mean mean_over(int hidden) { return {static_cast<float>(hidden), 1.0f / static_cast<float>(hidden)}; }
+
 /** One normed element in float32, before its rounding to the activation dtype `T`. */
 template <typename T>
 ARFUSE_HD float normed_element(float x, float scale, float gain, WeightMultiply multiplied) {
@@ -74,7 +90,23 @@ ARFUSE_HD float normed_element(float x, float scale, float gain, WeightMultiply 
 /** Lanes left after one level of the tree: lane `i` takes lane `half + i` for `i < width - half`. */
 ARFUSE_HD int half_of(int width) { return (width + 1) / 2; }
 
-/** The tree over all lanes of a row on the host; the kernel walks the same levels over its threads. */
+/**
+ * Leaf of lane `at` of `width` in a perfect tree of `leaves` whose root is that of `sum_of_lanes`: a bit per turn, the first
+ * turn highest. Leaves that no lane has hold 0, which changes no sum: squares are never -0.
+ */
+ARFUSE_HD unsigned leaf_of(unsigned leaves, unsigned at, unsigned width) {
+  unsigned leaf = 0;
+  for (unsigned side = leaves / 2; side > 0; side /= 2) {
+    width = (width + 1) / 2;
+    if (at >= width) {
+      at -= width;
+      leaf += side;
+    }
+  }
+  return leaf;
+}
+
+/** The tree over all lanes of a row on the host; the kernels walk the same levels over their threads. */
 inline float sum_of_lanes(float* lanes, int count) {
   for (int width = count; width > 1; width = half_of(width)) {
     const int half = half_of(width);

@@ -1,5 +1,7 @@
 #include "stream.hpp"
 
+#include <chrono>
+
 #include "../kernels/norm.hpp"
 #include "arguments.hpp"
 #include "cuda_call.hpp"
@@ -67,6 +69,7 @@ Napi::Function StreamObject::define(Napi::Env env) {
                          InstanceMethod<&StreamObject::copy>("copy"),
                          InstanceMethod<&StreamObject::norm>("norm"),
                          InstanceMethod<&StreamObject::enqueue>("enqueue"),
+                         InstanceMethod<&StreamObject::time_enqueue>("timeEnqueue"),
                          InstanceMethod<&StreamObject::record>("record"),
                          InstanceMethod<&StreamObject::wait>("wait"),
                          InstanceMethod<&StreamObject::begin_capture>("beginCapture"),
@@ -138,6 +141,31 @@ void StreamObject::norm(const Napi::CallbackInfo& info) {
 
 /** `enqueue(launch, rows)`: a prepared kernel. */
 void StreamObject::enqueue(const Napi::CallbackInfo& info) {
+  const auto [launch, rows] = launch_arguments(info);
+  cuda_call(info.Env(), [&, &launch = launch, rows = rows] {
+    const DeviceGuard guard(stream_->device());
+    launch.enqueue(rows, stream_->get());
+  });
+}
+
+/** `timeEnqueue(launch, rows, count)`: enqueues a prepared kernel `count` times; host time of all in nanoseconds. */
+Napi::Value StreamObject::time_enqueue(const Napi::CallbackInfo& info) {
+  const auto [launch, rows] = launch_arguments(info);
+  const int count = info[2].IsNumber() ? info[2].As<Napi::Number>().Int32Value() : 0;
+  if (count < 1) refuse(info.Env(), "count", "a whole number from 1");
+  std::chrono::steady_clock::duration taken{};
+  cuda_call(info.Env(), [&, &launch = launch, rows = rows] {
+    const auto begun = std::chrono::steady_clock::now();
+    for (int i = 0; i < count; ++i) {
+      const DeviceGuard guard(stream_->device());
+      launch.enqueue(rows, stream_->get());
+    }
+    taken = std::chrono::steady_clock::now() - begun;
+  });
+  return Napi::Number::New(info.Env(), std::chrono::duration<double, std::nano>(taken).count());
+}
+
+StreamObject::LaunchOfRows StreamObject::launch_arguments(const Napi::CallbackInfo& info) const {
   const Napi::Env env = info.Env();
   Launch& launch = wrapped<LaunchObject>(info[0], "launch").launch(env);
   const double rows = info[1].IsNumber() ? info[1].As<Napi::Number>().DoubleValue() : 0.0;
@@ -145,10 +173,7 @@ void StreamObject::enqueue(const Napi::CallbackInfo& info) {
     refuse(env, "rows", "a whole number from 1 to " + std::to_string(launch.max_rows()));
   if (launch.device() != stream_->device())
     refuse(env, "launch", "one of device " + std::to_string(stream_->device()) + ", the stream's");
-  cuda_call(env, [&] {
-    const DeviceGuard guard(stream_->device());
-    launch.enqueue(static_cast<int>(rows), stream_->get());
-  });
+  return {launch, static_cast<int>(rows)};
 }
 
 /** `record(event)`: the event keeps when the device comes to this point. */

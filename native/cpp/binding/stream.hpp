@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "../device/stream.hpp"
+#include "../launch/launch.hpp"
 
 namespace arfuse::binding {
 
@@ -30,6 +31,7 @@ class StreamObject : public Napi::ObjectWrap<StreamObject> {
   void copy(const Napi::CallbackInfo& info);
   void norm(const Napi::CallbackInfo& info);
   void enqueue(const Napi::CallbackInfo& info);
+  Napi::Value time_enqueue(const Napi::CallbackInfo& info);
   void record(const Napi::CallbackInfo& info);
   void wait(const Napi::CallbackInfo& info);
   void begin_capture(const Napi::CallbackInfo& info);
@@ -37,6 +39,13 @@ class StreamObject : public Napi::ObjectWrap<StreamObject> {
   void launch(const Napi::CallbackInfo& info);
   Napi::Value idle(const Napi::CallbackInfo& info);
   Napi::Value sync(const Napi::CallbackInfo& info);
+
+  struct LaunchOfRows {
+    Launch& launch;
+    int rows;
+  };
+  /** `(launch, rows)`, checked. */
+  LaunchOfRows launch_arguments(const Napi::CallbackInfo& info) const;
 
   std::shared_ptr<Stream> stream_;
 };

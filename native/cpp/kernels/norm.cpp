@@ -3,55 +3,90 @@
 #include <initializer_list>
 
 #include "../launch/norm_geometry.hpp"
-#include "norm_run.hpp"
+#include "norm_pick.hpp"
 
 namespace arfuse {
 namespace {
 
-NormRun run_of(const NormParams& params, Dtype dtype, bool exact) {
-  const QuantStep& quant = params.quant;
-  const bool unrounded = params.unrounded_input || (quant.scheme != QuantScheme::none && !quant.rounded_input);
-  const bool ordinary = params.norm.present && params.norm.weight != nullptr && params.norm.weight_dtype == dtype;
-  if (params.prologues > 0 || params.all_reduce_out != nullptr || params.pre_norm.present || !ordinary || !exact ||
-      unrounded || params.scales_residual || quant.scheme == QuantScheme::nvfp4 || (quant.scheme != QuantScheme::none && quant.nan == Nan::lost))
-    return NormRun::any;
-  return quant.scheme == QuantScheme::none ? NormRun::plain : NormRun::fp8;
-}
-
-NormKernel kernel_of(Dtype dtype, int vectors, NormRun run) {
+NormKernel kernel_of(Dtype dtype, int vectors) {
   switch (dtype) {
     case Dtype::bf16:
-      return norm_kernel_bf16(vectors, run);
+      return norm_kernel_bf16(vectors);
     case Dtype::f16:
-      return norm_kernel_f16(vectors, run);
+      return norm_kernel_f16(vectors);
     default:
-      return norm_kernel_f32(vectors, run);
+      return norm_kernel_f32(vectors);
   }
+}
+
+NormRowKernel row_kernel_of(Dtype dtype, const NormRowShape& shape, RowTail tail) {
+  switch (dtype) {
+    case Dtype::bf16:
+      return norm_row_kernel_bf16(shape, tail);
+    case Dtype::f16:
+      return norm_row_kernel_f16(shape, tail);
+    default:
+      return norm_row_kernel_f32(shape, tail);
+  }
+}
+
+cudaError_t launch_rows(const NormParams& params, Dtype dtype, RowTail tail, const NormRowGeometry& geometry, cudaStream_t stream) {
+  NormRowParams rows{};
+  rows.x = params.x;
+  rows.residual = params.has_residual ? params.residual : nullptr;
+  rows.weight = params.norm.weight;
+  rows.lanes = static_cast<unsigned>(params.hidden / kLane);
+  rows.workers = static_cast<unsigned>(geometry.workers);
+  rows.residual_out = params.residual_out;
+  rows.out = params.norm.out;
+  rows.mean = mean_over(params.hidden);
+  rows.eps = params.norm.eps;
+  rows.weight_bias = params.norm.weight_bias;
+  rows.multiplied = params.norm.multiplied;
+  rows.rows = params.rows;
+  rows.quant = params.quant;
+  void* arguments[] = {&rows};
+  return cudaLaunchKernel(reinterpret_cast<const void*>(row_kernel_of(dtype, geometry.shape, tail)),
+                          dim3(static_cast<unsigned>(params.rows)), dim3(static_cast<unsigned>(geometry.threads)), arguments,
+                          static_cast<std::size_t>(geometry.shared_bytes), stream);
+}
+
+cudaError_t load(const void* kernel) {
+  cudaFuncAttributes attributes{};
+  return cudaFuncGetAttributes(&attributes, kernel);
+}
+
+template <std::size_t kShapes>
+cudaError_t load_rows(const NormRowShape (&shapes)[kShapes], Dtype dtype, RowTail tail) {
+  for (const NormRowShape& shape : shapes)
+    if (const cudaError_t error = load(reinterpret_cast<const void*>(row_kernel_of(dtype, shape, tail))); error != cudaSuccess)
+      return error;
+  return cudaSuccess;
 }
 
 }  // namespace
 
 cudaError_t launch_norm(const NormParams& params, Dtype dtype, cudaStream_t stream) {
   if (params.rows == 0) return cudaSuccess;
+  if (const auto geometry = norm_row_geometry(params, dtype))
+    return launch_rows(params, dtype, *row_tail_of(params, dtype), *geometry, stream);
   const NormGeometry geometry = norm_geometry(params.hidden, lanes_per_group(params));
   NormParams copy = params;
   int workers = geometry.workers;
   bool exact = geometry.exact;
   void* arguments[] = {&copy, &workers, &exact};
-  return cudaLaunchKernel(reinterpret_cast<const void*>(kernel_of(dtype, geometry.vectors, run_of(params, dtype, geometry.exact))),
-                          dim3(static_cast<unsigned>(params.rows)), dim3(static_cast<unsigned>(geometry.threads)), arguments,
+  return cudaLaunchKernel(reinterpret_cast<const void*>(kernel_of(dtype, geometry.vectors)), dim3(static_cast<unsigned>(params.rows)),
+                          dim3(static_cast<unsigned>(geometry.threads)), arguments,
                           static_cast<std::size_t>(geometry.shared_bytes), stream);
 }
 
 cudaError_t load_norm_kernels() {
   for (const Dtype dtype : {Dtype::bf16, Dtype::f16, Dtype::f32}) {
-    for (int vectors = 1; vectors <= kMaxVectors; vectors *= 2) {
-      for (const NormRun run : {NormRun::plain, NormRun::fp8, NormRun::any}) {
-        cudaFuncAttributes attributes{};
-        const auto* kernel = reinterpret_cast<const void*>(kernel_of(dtype, vectors, run));
-        if (const cudaError_t error = cudaFuncGetAttributes(&attributes, kernel); error != cudaSuccess) return error;
-      }
-    }
+    for (int vectors = 1; vectors <= kMaxVectors; vectors *= 2)
+      if (const cudaError_t error = load(reinterpret_cast<const void*>(kernel_of(dtype, vectors))); error != cudaSuccess) return error;
+    for (const RowTail tail : {RowTail::none, RowTail::fp8_static, RowTail::fp8_token})
+      if (const cudaError_t error = load_rows(kNormRowShapes, dtype, tail); error != cudaSuccess) return error;
+    if (const cudaError_t error = load_rows(kNormGroupShapes, dtype, RowTail::fp8_group); error != cudaSuccess) return error;
   }
   return cudaSuccess;
 }

@@ -2,6 +2,7 @@
 
 #include <vector>
 
+#include "norm_row.hpp"
 #include "store_scale.hpp"
 
 namespace arfuse {
@@ -10,8 +11,8 @@ namespace arfuse {
 template <typename T>
 class NormHost {
  public:
-  explicit NormHost(const NormParams& params)
-      : params_(params), value_(hidden()), unrounded_(hidden()), lanes_(hidden() / kLane) {}
+  NormHost(const NormParams& params, Dtype dtype)
+      : params_(params), geometry_(norm_row_geometry(params, dtype)), value_(hidden()), unrounded_(hidden()), lanes_(hidden() / kLane) {}
 
   void run() {
     for (std::int64_t row = 0; row < params_.rows; ++row) run_row(row);
@@ -42,10 +43,24 @@ class NormHost {
     for (float& x : value_) x = T::round(x);
   }
 
+  /** As the kernel of the run adds: `norm_row_kernel` in the leaves of a perfect tree. */
+  float sum_of_row() {
+    if (!geometry_) return sum_of_lanes(lanes_.data(), static_cast<int>(lanes_.size()));
+    const auto [shape, workers, threads, shared_bytes] = *geometry_;
+    std::vector<float> leaves(static_cast<std::size_t>(shape.leaves), 0.0f);
+    for (int worker = 0; worker < workers; ++worker) {
+      float of_thread[kMaxVectors];
+      for (int j = 0; j < shape.vectors; ++j) of_thread[j] = lanes_[static_cast<std::size_t>(worker + j * workers)];
+      leaves[leaf_of(static_cast<unsigned>(shape.leaves), static_cast<unsigned>(worker), static_cast<unsigned>(workers))] =
+          sum_of_lanes(of_thread, shape.vectors);
+    }
+    return sum_of_lanes(leaves.data(), shape.leaves);
+  }
+
   void norm(const NormStep& step, const std::vector<float>& x, std::vector<float>& out) {
     for (std::size_t lane = 0; lane < lanes_.size(); ++lane)
       lanes_[lane] = sum_of_lane(kLane, [&](int i) { return x[lane * kLane + static_cast<std::size_t>(i)]; });
-    const float scale = inverse_rms(sum_of_lanes(lanes_.data(), static_cast<int>(lanes_.size())), params_.hidden, step.eps);
+    const float scale = inverse_root(add(mean_over(params_.hidden)(sum_of_row()), step.eps));
     for (std::size_t i = 0; i < hidden(); ++i) {
       const float gain =
           step.weight != nullptr ? add(step.weight_bias, weight_at(step.weight, step.weight_dtype, i)) : 1.0f;
@@ -130,6 +145,7 @@ class NormHost {
   }
 
   const NormParams& params_;
+  const std::optional<NormRowGeometry> geometry_;
   std::vector<float> value_;
   std::vector<float> unrounded_;
   std::vector<float> lanes_;
@@ -139,11 +155,11 @@ class NormHost {
 inline void run_norm_on_host(const NormParams& params, Dtype dtype) {
   switch (dtype) {
     case Dtype::bf16:
-      return NormHost<Bf16>(params).run();
+      return NormHost<Bf16>(params, dtype).run();
     case Dtype::f16:
-      return NormHost<F16>(params).run();
+      return NormHost<F16>(params, dtype).run();
     case Dtype::f32:
-      return NormHost<F32>(params).run();
+      return NormHost<F32>(params, dtype).run();
   }
 }
 

@@ -1,28 +1,15 @@
 #pragma once
 
 #include "../launch/norm_geometry.hpp"
-#include "norm_run.hpp"
 #include "row_reduction.cuh"
 #include "store_scale.hpp"
 #include "vector.cuh"
 
 namespace arfuse {
 
-/** Eight elements of a row between two stages: as codes where they are rounded anyway, which halves the registers. */
-template <typename T, bool kWide>
-struct Held {
-  Vector<T> packed;
-  __device__ __forceinline__ void get(float (&to)[kLane]) const { decode(packed, to); }
-  __device__ __forceinline__ void set(const Vector<T>& rounded, const float (&)[kLane]) {
-    packed = rounded;
-    // Else the compiler keeps the decoded elements as well, and spills.
-#pragma unroll
-    for (unsigned& word : packed.word) asm volatile("" : "+r"(word));
-  }
-};
-
+/** Eight elements of a row between two stages, and whether the next one reads them before their rounding. */
 template <typename T>
-struct Held<T, true> {
+struct Held {
   float value[kLane];
   bool unrounded;
   __device__ __forceinline__ void get(float (&to)[kLane]) const {
@@ -37,12 +24,12 @@ struct Held<T, true> {
   }
 };
 
-/** Rows of arfuse's norm: one block per row, one pass over memory, float32 arithmetic with the site's rounding points. */
-template <typename T, int kVectors, NormRun kRun>
-__global__ void __launch_bounds__(max_threads(kVectors)) norm_kernel(const NormParams params, const int workers, const bool even) {
-  constexpr bool kAny = kRun == NormRun::any;
-  // The other runs are compiled for rows that workers share evenly.
-  const bool exact = !kAny || even;
+/**
+ * Rows of any run of stages: one block per row, one pass over memory, float32 arithmetic with the site's rounding points.
+ * `norm_row_kernel` does the common runs, faster.
+ */
+template <typename T, int kVectors>
+__global__ void __launch_bounds__(max_threads(kVectors), 1) norm_kernel(const NormParams params, const int workers, const bool exact) {
   const int hidden = params.hidden;
   const int lanes = hidden / kLane;
   extern __shared__ float words[];
@@ -50,82 +37,51 @@ __global__ void __launch_bounds__(max_threads(kVectors)) norm_kernel(const NormP
   const int thread = static_cast<int>(threadIdx.x);
   const std::int64_t row = blockIdx.x;
   const std::int64_t start = row * hidden;
-  // Only a run of any stages may read the result of the stage before it unrounded.
-  Held<T, kAny> value[kVectors];
+  Held<T> value[kVectors];
 
-  // Vectors of which both inputs are under way at once: more would not fit the registers.
-  constexpr int kFlight = kVectors < 4 ? kVectors : 4;
-  const auto some = [&](int first, auto&& body) {
+  const auto each = [&](auto&& body) {
     if (thread >= workers) return;
 #pragma unroll
-    for (int j = 0; j < kFlight; ++j) {
-      const int lane = thread + (first + j) * workers;
-      if (!kAny || lane < lanes) body(first + j, lane * kLane);
+    for (int j = 0; j < kVectors; ++j) {
+      const int lane = thread + j * workers;
+      if (lane < lanes) body(j, lane * kLane);
     }
-  };
-  const auto each = [&](auto&& body) {
-#pragma unroll
-    for (int first = 0; first < kVectors; first += kFlight) some(first, body);
   };
   // From here on a stage's results are kept as the next one reads them.
   const auto keep = [&](bool unrounded) {
-    if constexpr (kAny) {
 #pragma unroll
-      for (int j = 0; j < kVectors; ++j) value[j].unrounded = unrounded;
-    }
+    for (int j = 0; j < kVectors; ++j) value[j].unrounded = unrounded;
   };
+  const float scale_in = params.quant.scale_in != nullptr ? *params.quant.scale_in : 1.0f;
 
-  const auto load_x = [&](int j, int at) {
+  keep(false);
+  each([&](int j, int at) {
     const Vector<T> x = load<T>(params.x, start + at);
     float given[kLane];
     decode(x, given);
     value[j].set(x, given);
-  };
-  // Early, like everything that the row's end waits for.
-  const float scale_in = kRun != NormRun::plain && params.quant.scale_in != nullptr ? *params.quant.scale_in : 1.0f;
-  const auto load_residual = [&](int at) { return load<T>(params.residual, start + at); };
-  const auto add_residual = [&](int j, int at, const Vector<T>& residual) {
-    float sum[kLane];
-    value[j].get(sum);
-    float given[kLane];
-    decode(residual, given);
-    if (kAny && params.scales_residual) {
+  });
+  for (int p = 0; p < params.prologues; ++p) {
+    const Prologue& step = params.prologue[p];
+    each([&](int j, int at) {
+      float bias[kLane];
+      if (step.bias != nullptr) load_floats(step.bias, step.bias_dtype, at, bias);
+      float found[kLane];
+      value[j].get(found);
 #pragma unroll
-      for (int i = 0; i < kLane; ++i) given[i] = multiply(given[i], params.residual_factor);
-      decode(encode<T>(given), given);
-    }
-#pragma unroll
-    for (int i = 0; i < kLane; ++i) sum[i] = add(sum[i], given[i]);
-    const Vector<T> rounded = encode<T>(sum);
-    if (params.residual_out != nullptr) store(params.residual_out, start + at, rounded);
-    value[j].set(rounded, sum);
-  };
-
-  keep(false);
-  if constexpr (kAny) {
-    each(load_x);
-    for (int p = 0; p < params.prologues; ++p) {
-      const Prologue& step = params.prologue[p];
-      each([&](int j, int at) {
-        float bias[kLane];
-        if (step.bias != nullptr) load_floats(step.bias, step.bias_dtype, at, bias);
-        float found[kLane];
-        value[j].get(found);
-#pragma unroll
-        for (int i = 0; i < kLane; ++i)
-          found[i] = step.bias != nullptr ? add(found[i], bias[i]) : multiply(found[i], step.factor);
-        value[j].set(encode<T>(found), found);
-      });
-    }
-    if (params.all_reduce_out != nullptr)
-      each([&](int j, int at) {
-        float found[kLane];
-        value[j].get(found);
-        store(params.all_reduce_out, start + at, encode<T>(found));
-      });
+      for (int i = 0; i < kLane; ++i)
+        found[i] = step.bias != nullptr ? add(found[i], bias[i]) : multiply(found[i], step.factor);
+      value[j].set(encode<T>(found), found);
+    });
   }
+  if (params.all_reduce_out != nullptr)
+    each([&](int j, int at) {
+      float found[kLane];
+      value[j].get(found);
+      store(params.all_reduce_out, start + at, encode<T>(found));
+    });
 
-  const auto inverse_rms_of = [&](const NormStep& step) {
+  const auto norm = [&](const NormStep& step, bool unrounded) {
     float sums[kVectors];
 #pragma unroll
     for (int j = 0; j < kVectors; ++j) sums[j] = 0.0f;
@@ -134,74 +90,52 @@ __global__ void __launch_bounds__(max_threads(kVectors)) norm_kernel(const NormP
       value[j].get(x);
       sums[j] = sum_of_lane(kLane, [&](int i) { return x[i]; });
     });
-    return inverse_rms_of_row<kVectors>(sums, lanes, workers, exact, hidden, step.eps, words, spare);
-  };
-  const auto scale_by = [&](int j, int at, const NormStep& step, float scale, const float (&weight)[kLane]) {
-    float normed[kLane];
-    value[j].get(normed);
-#pragma unroll
-    for (int i = 0; i < kLane; ++i) normed[i] = multiply(normed[i], scale);
-    if (step.multiplied == WeightMultiply::after) decode(encode<T>(normed), normed);
-#pragma unroll
-    for (int i = 0; i < kLane; ++i)
-      normed[i] = multiply(normed[i], step.weight != nullptr ? add(step.weight_bias, weight[i]) : 1.0f);
-    const Vector<T> rounded = encode<T>(normed);
-    if (step.out != nullptr) store(step.out, start + at, rounded);
-    value[j].set(rounded, normed);
-  };
-  const auto norm_of_any_weight = [&](const NormStep& step, bool unrounded) {
-    const float scale = inverse_rms_of(step);
+    const float scale = inverse_rms_of_row<kVectors>(sums, lanes, workers, exact, hidden, step.eps, words, spare);
     keep(unrounded);
     each([&](int j, int at) {
       float weight[kLane];
       if (step.weight != nullptr) load_floats(step.weight, step.weight_dtype, at, weight);
-      scale_by(j, at, step, scale, weight);
+      float normed[kLane];
+      value[j].get(normed);
+#pragma unroll
+      for (int i = 0; i < kLane; ++i) normed[i] = multiply(normed[i], scale);
+      if (step.multiplied == WeightMultiply::after) decode(encode<T>(normed), normed);
+#pragma unroll
+      for (int i = 0; i < kLane; ++i)
+        normed[i] = multiply(normed[i], step.weight != nullptr ? add(step.weight_bias, weight[i]) : 1.0f);
+      const Vector<T> rounded = encode<T>(normed);
+      if (step.out != nullptr) store(step.out, start + at, rounded);
+      value[j].set(rounded, normed);
     });
   };
 
-  if constexpr (kAny) {
-    if (params.pre_norm.present) {
-      norm_of_any_weight(params.pre_norm, false);
-      __syncthreads();
-    }
-    if (params.has_residual) {
-      keep(params.unrounded_input && params.norm.present);
-      each([&](int j, int at) { add_residual(j, at, load_residual(at)); });
-    }
-  } else {
-#pragma unroll
-    for (int first = 0; first < kVectors; first += kFlight) {
-      Vector<T> residual[kFlight];
-      some(first, [&](int j, int at) {
-        load_x(j, at);
-        if (params.has_residual) residual[j % kFlight] = load_residual(at);
-      });
-      if (params.has_residual) some(first, [&](int j, int at) { add_residual(j, at, residual[j % kFlight]); });
-    }
+  if (params.pre_norm.present) {
+    norm(params.pre_norm, false);
+    __syncthreads();
   }
-  if constexpr (kAny) {
-    if (params.norm.present)
-      norm_of_any_weight(params.norm, !params.quant.rounded_input && params.quant.scheme != QuantScheme::none);
-  } else {
-    // The weights come while the row is reduced, into the registers that the residual has left.
-    Vector<T> weights[kFlight];
-    const auto weight_at = [&](int j, int at) { weights[j % kFlight] = load<T>(params.norm.weight, at); };
-    some(0, weight_at);
-    const float scale = inverse_rms_of(params.norm);
+  if (params.has_residual) {
+    keep(params.unrounded_input && params.norm.present);
+    each([&](int j, int at) {
+      float sum[kLane];
+      value[j].get(sum);
+      float given[kLane];
+      decode(load<T>(params.residual, start + at), given);
+      if (params.scales_residual) {
 #pragma unroll
-    for (int first = 0; first < kVectors; first += kFlight) {
-      if (first > 0) some(first, weight_at);
-      some(first, [&](int j, int at) {
-        float weight[kLane];
-        decode(weights[j % kFlight], weight);
-        scale_by(j, at, params.norm, scale, weight);
-      });
-    }
+        for (int i = 0; i < kLane; ++i) given[i] = multiply(given[i], params.residual_factor);
+        decode(encode<T>(given), given);
+      }
+#pragma unroll
+      for (int i = 0; i < kLane; ++i) sum[i] = add(sum[i], given[i]);
+      const Vector<T> rounded = encode<T>(sum);
+      if (params.residual_out != nullptr) store(params.residual_out, start + at, rounded);
+      value[j].set(rounded, sum);
+    });
   }
-  if constexpr (kRun == NormRun::plain) return;
   const QuantStep& quant = params.quant;
+  if (params.norm.present) norm(params.norm, !quant.rounded_input && quant.scheme != QuantScheme::none);
   if (quant.scheme == QuantScheme::none) return;
-  const Nan nan = kAny ? quant.nan : Nan::propagate;
+  const Nan nan = quant.nan;
 
   const auto largest = [&](int j) {
     float x[kLane];
@@ -254,28 +188,26 @@ __global__ void __launch_bounds__(max_threads(kVectors)) norm_kernel(const NormP
     });
     return;
   }
-  if constexpr (kAny) {
-    // NVFP4: blocks of 16 elements are two neighbouring threads.
-    const std::int64_t blocks = hidden / 16;
-    each([&](int j, int at) {
-      float x[kLane];
-      value[j].get(x);
-      float max = kNoMagnitude;
+  // NVFP4: blocks of 16 elements are two neighbouring threads.
+  const std::int64_t blocks = hidden / 16;
+  each([&](int j, int at) {
+    float x[kLane];
+    value[j].get(x);
+    float max = kNoMagnitude;
 #pragma unroll
-      for (int i = 0; i < kLane; ++i) max = larger_magnitude(max, x[i], nan);
-      const float other = __shfl_xor_sync(__activemask(), max, 1);
-      max = is_nan(max) || max > other ? max : other;
-      const E4m3::Code scale = block_scale(max, scale_in);
-      const float factor = block_factor(scale, scale_in);
-      std::uint8_t packed[kLane / 2];
+    for (int i = 0; i < kLane; ++i) max = larger_magnitude(max, x[i], nan);
+    const float other = __shfl_xor_sync(__activemask(), max, 1);
+    max = is_nan(max) || max > other ? max : other;
+    const E4m3::Code scale = block_scale(max, scale_in);
+    const float factor = block_factor(scale, scale_in);
+    std::uint8_t packed[kLane / 2];
 #pragma unroll
-      for (int i = 0; i < kLane / 2; ++i)
-        packed[i] = static_cast<std::uint8_t>(quantise_e2m1(x[2 * i], factor) |
-                                              (quantise_e2m1(x[2 * i + 1], factor) << 4));
-      *reinterpret_cast<std::uint32_t*>(quant.out + (start + at) / 2) = *reinterpret_cast<const std::uint32_t*>(packed);
-      if (at % 16 == 0) store_block_scale(quant, row, at / 16, blocks, scale);
-    });
-  }
+    for (int i = 0; i < kLane / 2; ++i)
+      packed[i] = static_cast<std::uint8_t>(quantise_e2m1(x[2 * i], factor) |
+                                            (quantise_e2m1(x[2 * i + 1], factor) << 4));
+    *reinterpret_cast<std::uint32_t*>(quant.out + (start + at) / 2) = *reinterpret_cast<const std::uint32_t*>(packed);
+    if (at % 16 == 0) store_block_scale(quant, row, at / 16, blocks, scale);
+  });
 }
 
 }  // namespace arfuse

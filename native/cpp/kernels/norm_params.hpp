@@ -79,4 +79,10 @@ struct NormParams {
   QuantStep quant;
 };
 
+/** Lanes of eight elements that share a scale; 0 where none do, or where the whole row does. */
+inline int lanes_per_group(const NormParams& params) {
+  const bool grouped = params.quant.scheme == QuantScheme::fp8_group || params.quant.scheme == QuantScheme::nvfp4;
+  return grouped ? params.quant.group / kLane : 0;
+}
+
 }  // namespace arfuse

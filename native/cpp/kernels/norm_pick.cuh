@@ -1,32 +1,48 @@
 #pragma once
 
+#include <iterator>
+#include <utility>
+
 #include "norm_kernel.cuh"
+#include "norm_pick.hpp"
+#include "norm_row.cuh"
 
 namespace arfuse {
 
-template <typename T, NormRun kRun>
+template <typename T>
 NormKernel pick_norm_kernel(int vectors) {
   switch (vectors) {
     case 1:
-      return norm_kernel<T, 1, kRun>;
+      return norm_kernel<T, 1>;
     case 2:
-      return norm_kernel<T, 2, kRun>;
+      return norm_kernel<T, 2>;
     case 4:
-      return norm_kernel<T, 4, kRun>;
+      return norm_kernel<T, 4>;
     default:
-      return norm_kernel<T, 8, kRun>;
+      return norm_kernel<T, 8>;
   }
 }
 
+template <typename T, RowTail kTail, const auto& kShapes, std::size_t... kAt>
+NormRowKernel pick_norm_row_kernel(const NormRowShape& shape, std::index_sequence<kAt...>) {
+  NormRowKernel found = nullptr;
+  ((shape == kShapes[kAt] ? void(found = norm_row_kernel<T, kShapes[kAt].vectors, kShapes[kAt].leaves, kTail>) : void()), ...);
+  return found;
+}
+
 template <typename T>
-NormKernel pick_norm_kernel(int vectors, NormRun run) {
-  switch (run) {
-    case NormRun::plain:
-      return pick_norm_kernel<T, NormRun::plain>(vectors);
-    case NormRun::fp8:
-      return pick_norm_kernel<T, NormRun::fp8>(vectors);
+NormRowKernel pick_norm_row_kernel(const NormRowShape& shape, RowTail tail) {
+  constexpr auto all = std::make_index_sequence<std::size(kNormRowShapes)>();
+  switch (tail) {
+    case RowTail::none:
+      return pick_norm_row_kernel<T, RowTail::none, kNormRowShapes>(shape, all);
+    case RowTail::fp8_static:
+      return pick_norm_row_kernel<T, RowTail::fp8_static, kNormRowShapes>(shape, all);
+    case RowTail::fp8_token:
+      return pick_norm_row_kernel<T, RowTail::fp8_token, kNormRowShapes>(shape, all);
     default:
-      return pick_norm_kernel<T, NormRun::any>(vectors);
+      return pick_norm_row_kernel<T, RowTail::fp8_group, kNormGroupShapes>(shape,
+                                                                           std::make_index_sequence<std::size(kNormGroupShapes)>());
   }
 }
 

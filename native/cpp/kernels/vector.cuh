@@ -31,6 +31,34 @@ __device__ __forceinline__ void store(void* base, std::int64_t at, const Vector<
   for (int i = 0; i < Vector<T>::kWords / 4; ++i) to[i] = reinterpret_cast<const uint4*>(&packed)[i];
 }
 
+/** Lane `lane` of a tensor: elements `8 * lane` and on. */
+template <typename T>
+__device__ __forceinline__ Vector<T> load_lane(const void* base, std::uint64_t lane) {
+  return static_cast<const Vector<T>*>(base)[lane];
+}
+
+/** The same of what nothing reads again: it leaves the L1 cache to the weights. */
+template <typename T>
+__device__ __forceinline__ Vector<T> load_once(const void* base, std::uint64_t lane) {
+  Vector<T> found;
+  const auto* from = reinterpret_cast<const uint4*>(static_cast<const Vector<T>*>(base) + lane);
+#pragma unroll
+  for (int i = 0; i < Vector<T>::kWords / 4; ++i) {
+    unsigned* const word = found.word + 4 * i;
+    asm volatile("ld.global.L1::no_allocate.v4.u32 {%0, %1, %2, %3}, [%4];"
+                 : "=r"(word[0]), "=r"(word[1]), "=r"(word[2]), "=r"(word[3])
+                 : "l"(from + i));
+  }
+  return found;
+}
+
+template <typename T>
+__device__ __forceinline__ void store_lane(void* base, std::uint64_t lane, const Vector<T>& packed) {
+  auto* const to = reinterpret_cast<uint4*>(static_cast<Vector<T>*>(base) + lane);
+#pragma unroll
+  for (int i = 0; i < Vector<T>::kWords / 4; ++i) to[i] = reinterpret_cast<const uint4*>(&packed)[i];
+}
+
 __device__ __forceinline__ void decode(const Vector<F32>& packed, float (&value)[kLane]) {
 #pragma unroll
   for (int i = 0; i < kLane; ++i) value[i] = F32::decode(packed.word[i]);

@@ -1,58 +1,91 @@
+import { copyNote, normTable, torchNote } from './norm-table.mjs';
+
 const BEGIN = '<!-- from docs/results, by "pnpm docs:patterns" -->';
 const END = '<!-- end -->';
 
-/** @typedef {{ medianUs: number, p10Us: number, p90Us: number }} Times */
-/** @typedef {{ rows: number, hidden: number, form: string, bytes: number, norm: Times, copy: Times, torch?: Times }} Row */
-/** @typedef {{ device: string, cuda: string, date: string, torch?: string, rows: Row[] }} Speed */
-/** @typedef {{ device: string, passed: number, failures: unknown[], seed: number }} Test */
+/** @typedef {import('./gpu-results.mjs').Bench} Bench */
+/** @typedef {import('./gpu-results.mjs').Test} Test */
+/** @typedef {import('./gpu-results.mjs').Times} Times */
 
-const ratio = (/** @type {number} */ of, /** @type {number} */ to) => (of / to).toFixed(2);
+const spread = (/** @type {Times} */ { medianUs, p10Us, p90Us }) =>
+  `${medianUs.toFixed(2)} (${p10Us.toFixed(2)} to ${p90Us.toFixed(2)})`;
 
-/** @param {readonly number[]} values */
-const geometricMean = (values) =>
-  Math.exp(values.reduce((sum, value) => sum + Math.log(value), 0) / values.length);
+/** @param {Test} test */
+function testLine({ passed, failures, device, date, seed }) {
+  return `${passed} of ${passed + failures.length} cases of \`pnpm gpu:test\` agree byte by byte with the host's arithmetic on ${device} (${date}, seed ${seed}).`;
+}
 
-/** @param {Row} row */
-function line({ rows, hidden, form, norm, copy, torch }) {
-  const { medianUs, p10Us, p90Us } = norm;
-  const cells = [
-    rows,
-    hidden,
-    form,
-    `${medianUs.toFixed(2)} (${p10Us.toFixed(2)} to ${p90Us.toFixed(2)})`,
-    ratio(copy.medianUs, medianUs),
-    torch ? ratio(torch.medianUs, medianUs) : '-',
+/** @param {Bench} bench */
+function launchLines({ device, sections }) {
+  if (!sections.launch) return [];
+  const { launch, heap, step } = sections.launch;
+  return [
+    `Host time on the machine of ${device}, µs: a launch from Node ${spread(launch.node)}, the same launch from a loop in C++`,
+    `${spread(launch.native)}; a step of ${step.sites} sites replayed by one call ${spread(step.call)}. A launch allocates`,
+    `${heap.bytesPerLaunch} bytes of JavaScript heap (median over batches of ${launch.batch}; ${heap.launches} launches).`,
+    '',
   ];
-  return `| ${cells.join(' | ')} |`;
+}
+
+/** @param {Bench} bench */
+function collectiveLines({ device, sections }) {
+  if (!sections.collectives) return [];
+  const { rows, sites } = sections.collectives;
+  const ran = rows.flatMap(({ site, ...row }) => (site ? [{ ...row, site }] : []));
+  return [
+    `All-reduce + add + norm by ranks that share one ${device}: wall time per site of a captured step of ${sites}, waiting`,
+    'included. Indicative only: these ranks share memory and multiprocessors and use no link.',
+    '',
+    '| kernel | ranks | tokens | hidden | µs per site |',
+    '| --- | ---: | ---: | ---: | ---: |',
+    ...ran.map(
+      ({ collective, size, tokens, hidden, site }) =>
+        `| ${[`\`${collective}\``, size, tokens, hidden, spread(site)].join(' | ')} |`,
+    ),
+    '',
+  ];
+}
+
+/** @param {Bench} bench */
+function fusedLines({ device, sections: { fused } }) {
+  if (!fused) return [];
+  return [
+    `FlashInfer ${fused.flashinfer}, fused all-reduce + add + norm by ranks that share one ${device}: time of a launch on the GPU.`,
+    'Indicative only, as above.',
+    '',
+    '| kernel | ranks | tokens | hidden | µs |',
+    '| --- | ---: | ---: | ---: | ---: |',
+    ...fused.rows.map(
+      ({ shot, size, tokens, hidden, launch }) =>
+        `| ${[shot, size, tokens, hidden, spread(launch)].join(' | ')} |`,
+    ),
+    '',
+  ];
 }
 
 /**
- * A page with its section about the GPU written anew from the committed results.
+ * A page with its section about GPUs written anew from the committed results.
  *
  * @param {string} page
- * @param {Speed} speed
- * @param {Test} test
+ * @param {{ benches: readonly Bench[], tests: readonly Test[] }} results
  */
-export function withGpuSection(page, speed, test) {
+export function withGpuSection(page, { benches, tests }) {
   const [from, to] = [page.indexOf(BEGIN), page.indexOf(END)];
   if (from < 0 || to < from) throw new Error(`the page has no "${BEGIN}" before "${END}"`);
-  const compared = speed.rows.flatMap(({ norm, torch }) =>
-    torch ? [torch.medianUs / norm.medianUs] : [],
-  );
-  const slower = compared.filter((found) => found < 0.98).length;
+  const measured = benches.filter(({ sections }) => sections.norm);
   const text = [
     BEGIN,
-    `${test.passed} of ${test.passed + test.failures.length} cases of \`pnpm gpu:test\` agree byte by byte with the host's arithmetic on ${test.device} (seed ${test.seed}).`,
+    ...tests.flatMap((test) => [testLine(test), '']),
+    ...benches.flatMap(launchLines),
+    'Times of one launch of the norm kernel in µs: bf16, add + RMSNorm, then FP8; median (p10 to p90) of launches in a captured',
+    'graph. "of copy" is the time of a copy of as many bytes over it, "PyTorch" that of PyTorch\'s compiled form over it: more than',
+    '1 is faster than those.',
     '',
-    `Times of one launch in µs on ${speed.device}, CUDA ${speed.cuda}, ${speed.date}: bf16, add + RMSNorm, then FP8; median (p10 to p90) of`,
-    `launches in a captured graph. "of copy" is the time of a copy of as many bytes over it, "PyTorch" that of PyTorch ${speed.torch}'s`,
-    `compiled form over it: more than 1 is faster than those. Against PyTorch the geometric mean is ${geometricMean(compared).toFixed(2)}; ${slower} of`,
-    `${compared.length} are more than 2 % slower, most of them below 1,024 rows.`,
+    ...measured.flatMap((bench) => [torchNote(bench), copyNote(bench), '']),
+    ...normTable(measured),
     '',
-    '| rows | hidden | form | µs | of copy | PyTorch |',
-    '| ---: | ---: | --- | ---: | ---: | ---: |',
-    ...speed.rows.map(line),
-    '',
+    ...benches.flatMap(collectiveLines),
+    ...benches.flatMap(fusedLines),
   ];
   return `${page.slice(0, from)}${text.join('\n')}${page.slice(to)}`;
 }

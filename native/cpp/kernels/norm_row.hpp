@@ -1,0 +1,63 @@
+#pragma once
+
+#include <optional>
+
+#include "../launch/norm_row_geometry.hpp"
+#include "norm_params.hpp"
+
+namespace arfuse {
+
+/**
+ * A launch of `norm_row_kernel`: add, norm with a weight of the activation dtype, and an FP8 quantiser of the rounded result
+ * that keeps NaN. What the first loads need comes first: every line of a kernel's parameters that is touched costs time.
+ */
+struct NormRowParams {
+  const void* x;
+  /** Null where nothing is added. */
+  const void* residual;
+  const void* weight;
+  /** Lanes of eight elements of a row, and threads that hold them. */
+  unsigned lanes;
+  unsigned workers;
+  /** Null where nothing reads it. */
+  void* residual_out;
+  void* out;
+  Mean mean;
+  float eps;
+  float weight_bias;
+  WeightMultiply multiplied;
+  int rows;
+  QuantStep quant;
+};
+
+using NormRowKernel = void (*)(NormRowParams);
+
+/** What follows the norm, where a kernel of rows does the run. */
+inline std::optional<RowTail> row_tail_of(const NormParams& params, Dtype dtype) {
+  const QuantStep& quant = params.quant;
+  const bool ordinary = params.norm.present && params.norm.weight != nullptr && params.norm.weight_dtype == dtype;
+  if (params.prologues > 0 || params.all_reduce_out != nullptr || params.pre_norm.present || !ordinary || params.unrounded_input ||
+      params.scales_residual)
+    return std::nullopt;
+  if (quant.scheme == QuantScheme::none) return RowTail::none;
+  if (!quant.rounded_input || quant.nan == Nan::lost) return std::nullopt;
+  switch (quant.scheme) {
+    case QuantScheme::fp8_static:
+      return RowTail::fp8_static;
+    case QuantScheme::fp8_token:
+      return RowTail::fp8_token;
+    case QuantScheme::fp8_group:
+      return RowTail::fp8_group;
+    default:
+      return std::nullopt;
+  }
+}
+
+/** Geometry of a run that a kernel of rows does. */
+inline std::optional<NormRowGeometry> norm_row_geometry(const NormParams& params, Dtype dtype) {
+  const auto tail = row_tail_of(params, dtype);
+  if (!tail) return std::nullopt;
+  return norm_row_geometry(params.hidden, lanes_per_group(params), params.rows, *tail);
+}
+
+}  // namespace arfuse

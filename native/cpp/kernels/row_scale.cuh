@@ -1,0 +1,86 @@
+#pragma once
+
+#include "../arithmetic/norm.hpp"
+
+// The scale of a row from its lanes' sums of squares. Blocks are whole warps.
+
+namespace arfuse {
+
+constexpr unsigned kAllThreads = 0xffffffffu;
+/** Leaves up to which every warp walks the tree for itself, which saves a barrier. */
+constexpr int kLeavesOfAll = 256;
+/** Words behind the leaves in shared memory: one per warp for maxima, and the result. */
+constexpr int kWordsBehindLeaves = 64;
+
+/** The squares of eight elements, added in order. */
+__device__ __forceinline__ float sum_of_squares(const float (&x)[kLane]) {
+  float total = multiply(x[0], x[0]);
+#pragma unroll
+  for (int i = 1; i < kLane; ++i) total = add(total, multiply(x[i], x[i]));
+  return total;
+}
+
+// Addresses in shared memory are kept as 32 bits: made from a pointer, they would be made anew behind every barrier.
+
+__device__ __forceinline__ void put_word(unsigned at, float x) { asm volatile("st.shared.f32 [%0], %1;" : : "r"(at), "f"(x) : "memory"); }
+
+__device__ __forceinline__ float get_word(unsigned at) {
+  float x;
+  asm volatile("ld.shared.f32 %0, [%1];" : "=f"(x) : "r"(at) : "memory");
+  return x;
+}
+
+/** The tree of `sum_of_lanes` as a perfect one of `kLeaves` in shared memory; see `leaf_of`. */
+template <int kLeaves>
+class RowScale {
+ public:
+  /** Made while the row is on its way: it zeroes the leaves that no thread has. */
+  __device__ __forceinline__ RowScale(float* words, unsigned workers) {
+    base_ = static_cast<unsigned>(__cvta_generic_to_shared(words));
+    asm volatile("" : "+r"(base_));
+    mine_ = base_ + 4 * threadIdx.x;
+    if (workers == kLeaves) return;
+    for (unsigned at = threadIdx.x; at < kLeaves; at += blockDim.x) put_word(base_ + 4 * at, 0.0f);
+    mine_ = base_ + 4 * leaf_of(kLeaves, threadIdx.x, workers);
+    __syncthreads();
+  }
+
+  /** `1 / sqrt(mean + eps)` of the row, to every thread. */
+  __device__ __forceinline__ float operator()(float sum, bool works, const Mean& mean, float eps) const {
+    if (works) put_word(mine_, sum);
+    __syncthreads();
+    if constexpr (kLeaves <= kLeavesOfAll) {
+      return inverse_root(add(mean(root()), eps));
+    } else {
+      const unsigned result = base_ + 4 * (kLeaves + 32);
+      if (threadIdx.x < 32) put_word(result, inverse_root(add(mean(root()), eps)));
+      __syncthreads();
+      return get_word(result);
+    }
+  }
+
+  __device__ __forceinline__ unsigned* spare(float* words) const { return reinterpret_cast<unsigned*>(words + kLeaves); }
+
+ private:
+  /** Lanes of a warp are the last five turns, so that the other turns are other words of a lane. */
+  __device__ __forceinline__ float root() const {
+    float leaf[kLeaves / 32];
+    const unsigned mine = base_ + 4 * (threadIdx.x % 32);
+#pragma unroll
+    for (int i = 0; i < kLeaves / 32; ++i) leaf[i] = get_word(mine + 128 * i);
+#pragma unroll
+    for (int half = kLeaves / 64; half > 0; half /= 2) {
+#pragma unroll
+      for (int i = 0; i < half; ++i) leaf[i] = add(leaf[i], leaf[half + i]);
+    }
+    float sum = leaf[0];
+#pragma unroll
+    for (int offset = 16; offset > 0; offset /= 2) sum = add(sum, __shfl_xor_sync(kAllThreads, sum, offset));
+    return sum;
+  }
+
+  unsigned base_;
+  unsigned mine_;
+};
+
+}  // namespace arfuse
