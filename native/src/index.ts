@@ -22,9 +22,5 @@ export {
 export { openNativeKernels } from './kernels/native-kernels.ts';
 export { normLaunch } from './kernels/norm-launch.ts';
 export { type BinaryCandidate, binaryCandidates } from './load/candidates.ts';
-export {
-  type LoadedNative,
-  type LoadFailure,
-  type LoadOptions,
-  loadNative,
-} from './load/load-native.ts';
+export type { LoadFailure } from './load/load-failure.ts';
+export { type LoadedNative, type LoadOptions, loadNative } from './load/load-native.ts';

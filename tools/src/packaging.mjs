@@ -1,14 +1,16 @@
 // Checks the packages as they would be published: publint, "are the types wrong", and our own rules for
 // what a tarball holds. `node tools/src/packaging.mjs` after `pnpm build`.
-import { readFileSync } from 'node:fs';
-import { basename } from 'node:path';
+import { existsSync, readFileSync } from 'node:fs';
+import { basename, dirname } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { publint } from 'publint';
 import { formatMessage } from 'publint/utils';
-import { printChecks } from './lib/checks.mjs';
+import { printChecks, unlessProven } from './lib/checks.mjs';
 import { mapTwo, packAll } from './lib/pack.mjs';
 import { plainEnvironment, run, tool } from './lib/run.mjs';
 import { readTarball } from './lib/tarball.mjs';
+import { platformPackages, publishedPackages } from './lib/workspace.mjs';
+import { BUILT, packPlatform, pairProblems } from './platform-package.mjs';
 
 /**
  * What must not, or must, be in a published package.
@@ -78,6 +80,40 @@ async function typesCheck(tarball) {
   };
 }
 
+/** All that a platform package holds. */
+const PLATFORM_FILES = ['CHANGELOG.md', 'LICENSE', 'README.md', 'arfuse.node', 'package.json'];
+
+/**
+ * What is wrong with a packed platform package.
+ *
+ * @param {ReadonlyMap<string, Buffer>} files by path below the package
+ * @returns {string[]}
+ */
+export function platformContentProblems(files) {
+  const problems = [];
+  const names = [...files.keys()].sort();
+  if (names.join() !== PLATFORM_FILES.join())
+    problems.push(`it holds ${names.join(', ')}, not ${PLATFORM_FILES.join(', ')}.`);
+  const { scripts } = JSON.parse(String(files.get('package.json') ?? '{}'));
+  for (const script of ['preinstall', 'install', 'postinstall', 'prepare'])
+    if (scripts?.[script]) problems.push(`the script "${script}" would run on a user's machine.`);
+  return problems;
+}
+
+/** @param {string} folder */
+async function platformCheck(folder) {
+  const [platform] = platformPackages();
+  const native = publishedPackages().find(({ name }) => name === '@arfuse/native');
+  const name = `content ${platform?.name}`;
+  if (!platform || !native) return { name, problems: ['the packages of the addon are not there.'] };
+  const pair = pairProblems(platform.manifest, native.manifest);
+  if (pair.length > 0) return { name, problems: pair };
+  if (!existsSync(BUILT)) return unlessProven(name, 'the addon is not built');
+  const tarball = await packPlatform(folder);
+  const problems = platformContentProblems(readTarball(readFileSync(tarball.path)));
+  return { name, problems: problems.map((problem) => `${basename(tarball.path)}: ${problem}`) };
+}
+
 async function main() {
   const tarballs = await packAll('tarballs-checked');
   const checks = await mapTwo(tarballs, async (tarball) => {
@@ -91,7 +127,8 @@ async function main() {
       await typesCheck(tarball),
     ];
   });
-  printChecks(checks.flat());
+  const platform = await platformCheck(dirname(tarballs[0]?.path ?? ''));
+  printChecks([...checks.flat(), platform]);
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) await main();

@@ -2,7 +2,8 @@ import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { mapTwo } from '../src/lib/pack.mjs';
 import { readTarball } from '../src/lib/tarball.mjs';
-import { contentProblems } from '../src/packaging.mjs';
+import { contentProblems, platformContentProblems } from '../src/packaging.mjs';
+import { neededLibraries, pairProblems, releaseProblems } from '../src/platform-package.mjs';
 
 const good = {
   'package.json': JSON.stringify({ name: 'x', bin: { x: './dist/main.js' } }),
@@ -58,6 +59,59 @@ describe('content of a published package', () => {
       ['package.json', 2],
       ['dist/b.js', 600],
     ]);
+  });
+});
+
+describe('a platform package', () => {
+  const platform = {
+    name: '@arfuse/native-x',
+    version: '1.2.3',
+    os: ['linux'],
+    cpu: ['x64'],
+    libc: ['glibc'],
+  };
+  const native = {
+    name: '@arfuse/native',
+    version: '1.2.3',
+    optionalDependencies: { '@arfuse/native-x': 'workspace:*' },
+  };
+
+  it('has the version of @arfuse/native, which names it', () => {
+    expect(pairProblems(platform, native)).toEqual([]);
+    expect(pairProblems({ ...platform, version: '1.2.4' }, native).join()).toContain(
+      '1.2.4, and @arfuse/native 1.2.3',
+    );
+    expect(pairProblems(platform, { ...native, optionalDependencies: {} }).join()).toContain(
+      'optionalDependencies',
+    );
+    expect(pairProblems({ ...platform, libc: [] }, native).join()).toContain('"libc"');
+  });
+
+  it('holds the addon and runs nothing', () => {
+    const files = (change: Record<string, string>) =>
+      new Map(
+        Object.entries({
+          'package.json': '{}',
+          'arfuse.node': '',
+          'README.md': '',
+          'CHANGELOG.md': '',
+          LICENSE: '',
+          ...change,
+        }).map(([name, text]) => [name, Buffer.from(text)]),
+      );
+    expect(platformContentProblems(files({}))).toEqual([]);
+    expect(platformContentProblems(files({ 'index.js': '' })).join()).toContain('index.js');
+    const script = { 'package.json': '{"scripts":{"postinstall":"x"}}' };
+    expect(platformContentProblems(files(script)).join()).toContain('postinstall');
+  });
+
+  it('is released with all architectures, for systems that its README promises', () => {
+    const names = (...versions: string[]) => Buffer.from(`\0${versions.join('\0')}\0`);
+    const old = names('GLIBC_2.2.5', 'GLIBC_2.34', 'GLIBC_2.4', 'GLIBCXX_3.4', 'GLIBCXX_3.4.29');
+    expect(neededLibraries(old)).toEqual({ GLIBC: '2.34', GLIBCXX: '3.4.29' });
+    expect(releaseProblems(old, '80-real 90a-real', ['80', '90a'])).toEqual([]);
+    expect(releaseProblems(old, '90a-real', ['80', '90a']).join()).toContain('no kernels for 80');
+    expect(releaseProblems(names('GLIBC_2.38'), '80', ['80']).join()).toContain('GLIBC 2.38');
   });
 });
 

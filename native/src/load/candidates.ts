@@ -7,26 +7,32 @@ export interface BinaryCandidate {
   readonly path: string;
 }
 
-/** Platform packages by `platform-arch`; written out so that bundlers see the names. */
-const PLATFORM_PACKAGES: Readonly<Record<string, string>> = {
-  'linux-x64': '@arfuse/native-linux-x64-cuda13/arfuse.node',
+/** Platform packages by `platform-arch`. */
+export const PLATFORM_PACKAGES: Readonly<Record<string, string>> = {
+  'linux-x64': '@arfuse/native-linux-x64-cuda13',
 };
+
+/** What Node calls this platform, as {@link PLATFORM_PACKAGES} does. */
+export const thisPlatform = (): string => `${process.platform}-${process.arch}`;
 
 /**
  * Places in the order in which they are tried. `ARFUSE_NATIVE_BINARY` stands alone: what a user names is not passed over.
- * @param folder - the folder of this package
+ * @param folder - the folder of this package; undefined where it was bundled into an application, which has no local build
  */
 export function binaryCandidates(
   env: Readonly<Record<string, string | undefined>>,
-  folder: string,
-  platform = `${process.platform}-${process.arch}`,
+  folder: string | undefined,
+  platform = thisPlatform(),
 ): BinaryCandidate[] {
   const named = env.ARFUSE_NATIVE_BINARY;
   if (named !== undefined && named !== '') return [{ id: 'environment', path: named }];
-  const local = join(folder, 'build', 'Release', 'arfuse.node');
   const packaged = PLATFORM_PACKAGES[platform];
   return [
-    { id: 'local', path: local },
-    ...(packaged === undefined ? [] : [{ id: 'package' as const, path: packaged }]),
+    ...(folder === undefined
+      ? []
+      : [{ id: 'local' as const, path: join(folder, 'build', 'Release', 'arfuse.node') }]),
+    ...(packaged === undefined
+      ? []
+      : [{ id: 'package' as const, path: `${packaged}/arfuse.node` }]),
   ];
 }

@@ -2,8 +2,8 @@ import { existsSync, readFileSync, realpathSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { copies } from './entries.mjs';
 
-/** Dependencies that only a build from source uses; a host without internet has no use for them. */
-const ONLY_TO_BUILD = new Set(['cmake-js', 'node-addon-api']);
+/** What only a build from source uses, and the platform packages: the bundle has the addon that was built here. */
+const LEFT_OUT = /^(cmake-js|node-addon-api|@arfuse\/native-.*)$/;
 
 /** Files of a package that no program loads. Licences stay. */
 const UNUSED = /\.(md|markdown|map|ts|mts|cts|flow)$|^(test|tests|docs|examples?)\//;
@@ -52,7 +52,7 @@ export function layOut(roots) {
       ...optionalDependencies,
       ...peerDependencies,
     })) {
-      if (ONLY_TO_BUILD.has(wanted)) continue;
+      if (LEFT_OUT.test(wanted)) continue;
       const found = folderOf(wanted, folder);
       if (found !== undefined) place(wanted, found, path);
       else if (wanted in dependencies)

@@ -19,11 +19,12 @@ import { plainEnvironment, pnpm, run } from '../lib/run.mjs';
  * @param {object} options
  * @param {readonly import('../lib/pack.mjs').Tarball[]} options.tarballs every packed package
  * @param {readonly string[]} [options.dependencies] names of ours to install directly
+ * @param {readonly string[]} [options.flags] more flags of the installation
  * @param {string} options.template folder whose files are copied in, with or without a package.json
  * @param {(folder: string) => Promise<Result>} work
  * @returns {Promise<Result>}
  */
-export async function inProject({ tarballs, dependencies = [], template }, work) {
+export async function inProject({ tarballs, dependencies = [], template, flags = [] }, work) {
   const folder = realpathSync(mkdtempSync(join(tmpdir(), 'arfuse-consumer-')));
   try {
     cpSync(template, folder, { recursive: true });
@@ -47,6 +48,7 @@ export async function inProject({ tarballs, dependencies = [], template }, work)
       '--ignore-workspace',
       '--prefer-offline',
       '--strict-peer-dependencies',
+      ...flags,
     );
     const { code, output } = await run(install, { cwd: folder, env: plainEnvironment() });
     if (code !== 0) throw new Error(`pnpm install failed:\n${output}`);
@@ -64,10 +66,18 @@ export async function inProject({ tarballs, dependencies = [], template }, work)
  * @param {string} cwd
  * @param {number} [expectedCode]
  * @param {(output: string) => string | undefined} [inspect] what is wrong with its output, if anything
+ * @param {NodeJS.ProcessEnv} [variables] more of its environment
  * @returns {Promise<import('../lib/checks.mjs').Check>}
  */
-export async function check(name, command, cwd, expectedCode = 0, inspect = () => undefined) {
-  const env = { ...plainEnvironment(), NODE_OPTIONS: '' };
+export async function check(
+  name,
+  command,
+  cwd,
+  expectedCode = 0,
+  inspect = () => undefined,
+  variables = {},
+) {
+  const env = { ...plainEnvironment(), NODE_OPTIONS: '', ...variables };
   const { code, output } = await run(command, { cwd, env, timeoutMs: 300_000 });
   const problem =
     code === expectedCode ? inspect(output) : `ended with exit code ${code}, not ${expectedCode}`;

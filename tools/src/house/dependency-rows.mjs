@@ -91,8 +91,8 @@ export const importRows = {
   },
 };
 
-/** What a user's source build of the addon runs and includes; no TypeScript imports them. */
-const BUILD_TOOLS = new Set(['cmake-js', 'node-addon-api']);
+/** What a user's source build of the addon runs and includes, and built addons, which are loaded; nothing imports them. */
+const NEVER_IMPORTED = /^(cmake-js|node-addon-api|@arfuse\/native-.*)$/;
 
 /** @type {import('./repository.mjs').Rule} */
 export const declaredImports = {
@@ -122,7 +122,7 @@ export const declaredImports = {
         }
       }
       for (const name of declared) {
-        if (used.has(name) || BUILD_TOOLS.has(name)) continue;
+        if (used.has(name) || NEVER_IMPORTED.test(name)) continue;
         violations.push({
           file: `${pkg.directory}/package.json`,
           message: `declares "${name}", which no file of src/ imports. Remove it.`,

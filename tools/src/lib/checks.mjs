@@ -4,6 +4,19 @@
  */
 
 /**
+ * A check that this machine cannot make: skipped with its reason, and a failure where everything must be proven (CI).
+ *
+ * @param {string} name
+ * @param {string} reason
+ * @returns {Check}
+ */
+export function unlessProven(name, reason) {
+  return process.env.CI === 'true'
+    ? { name, problems: [`${name}: ${reason}.`] }
+    : { name, problems: [], skipped: reason };
+}
+
+/**
  * Prints every problem, then one line of counts that `verify` reads, and sets the exit code.
  *
  * @param {Check[]} checks

@@ -18,18 +18,27 @@ export async function packAll(destination) {
   const folder = join(repositoryRoot, '.cache', destination);
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
-  return mapTwo(publishedPackages(), async (pkg) => {
-    const command = pnpm('pack', '--json', '--pack-destination', folder);
-    const { code, output, stdout } = await run(command, { cwd: pkg.path, env: plainEnvironment() });
-    if (code !== 0) throw new Error(`${pkg.name} cannot be packed:\n${output}`);
-    const { filename } = JSON.parse(stdout.slice(stdout.indexOf('{')));
-    return {
-      name: pkg.name,
-      folder: pkg.folder,
-      version: pkg.manifest.version,
-      path: join(folder, filename.split(/[\\/]/).pop()),
-    };
-  });
+  return mapTwo(publishedPackages(), (pkg) => pack(pkg, folder));
+}
+
+/**
+ * Packs a package of the workspace as `pnpm publish` would.
+ *
+ * @param {import('./workspace.mjs').WorkspacePackage} pkg
+ * @param {string} folder that exists
+ * @returns {Promise<Tarball>}
+ */
+export async function pack(pkg, folder) {
+  const command = pnpm('pack', '--json', '--pack-destination', folder);
+  const { code, output, stdout } = await run(command, { cwd: pkg.path, env: plainEnvironment() });
+  if (code !== 0) throw new Error(`${pkg.name} cannot be packed:\n${output}`);
+  const { filename } = JSON.parse(stdout.slice(stdout.indexOf('{')));
+  return {
+    name: pkg.name,
+    folder: pkg.folder,
+    version: pkg.manifest.version,
+    path: join(folder, filename.split(/[\\/]/).pop()),
+  };
 }
 
 /**

@@ -20,6 +20,9 @@ import { repositoryRoot } from './root.mjs';
  * @property {Record<string, string>} [dependencies]
  * @property {Record<string, string>} [peerDependencies]
  * @property {Record<string, string>} [optionalDependencies]
+ * @property {readonly string[]} [os]
+ * @property {readonly string[]} [cpu]
+ * @property {readonly string[]} [libc]
  */
 
 /**
@@ -45,6 +48,28 @@ export function publishedPackages(root = repositoryRoot) {
       const path = join(root, directory);
       const manifest = JSON.parse(readFileSync(join(path, 'package.json'), 'utf8'));
       return { name: manifest.name, folder: basename(directory), directory, path, manifest };
+    });
+}
+
+/**
+ * The packages that hold the addon of one platform each. They have no sources of their own.
+ *
+ * @param {string} [root] repository to read
+ * @returns {WorkspacePackage[]}
+ */
+export function platformPackages(root = repositoryRoot) {
+  return readdirSync(join(root, 'native/platforms'))
+    .sort()
+    .map((folder) => {
+      const path = join(root, 'native/platforms', folder);
+      const manifest = JSON.parse(readFileSync(join(path, 'package.json'), 'utf8'));
+      return {
+        name: manifest.name,
+        folder,
+        directory: `native/platforms/${folder}`,
+        path,
+        manifest,
+      };
     });
 }
 

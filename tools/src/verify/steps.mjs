@@ -135,7 +135,7 @@ export const STEPS = [
   {
     id: 'consumer',
     title: 'packed packages in empty folders',
-    needs: ['build'],
+    needs: ['native'],
     run: counted('tools/src/consumer.mjs'),
   },
   {
