@@ -32,7 +32,10 @@ async function build() {
     const { binding } = loadNative({ candidates: [{ id: 'local', path }] });
     return {
       name,
-      problems: binding.cudaArchitectures === null ? ['the addon has no CUDA kernels.'] : [],
+      problems: [
+        ...(binding.cudaArchitectures === null ? ['the addon has no CUDA kernels.'] : []),
+        ...(binding.flashinferVersion === null ? ['the addon has no FlashInfer kernels.'] : []),
+      ],
     };
   } catch (error) {
     return { name, problems: [/** @type {Error} */ (error).message] };
