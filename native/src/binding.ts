@@ -12,9 +12,14 @@ import type {
   NativeExchangeLaunch,
 } from './binding-exchange.ts';
 import type { NativeFusionFunctions, NativeFusionLaunch } from './binding-fusion.ts';
+import type {
+  NativeAllReduceLaunch,
+  NativeNcclCommunicator,
+  NativeNcclLibrary,
+} from './binding-nccl.ts';
 
 /** Number that the loader and the addon must share; raised when the addon's functions change. */
-export const NATIVE_ABI = 4;
+export const NATIVE_ABI = 5;
 
 /** Dtypes of activations and weights that the kernels are compiled for. */
 export type NativeDtype = 'bf16' | 'f16' | 'f32';
@@ -189,4 +194,13 @@ export interface NativeBinding {
   /** Version of FlashInfer whose kernels are compiled in; null without them, and then there is no `prepareFusion`. */
   readonly flashinferVersion: string | null;
   prepareFusion?(device: number, launch: NativeFusionLaunch): DeviceLaunch;
+  /** Opens NCCL by a file, or by a name that the system's loader looks for; throws the reason. */
+  readonly NcclLibrary?: new (
+    path: string,
+  ) => NativeNcclLibrary;
+  readonly NcclCommunicator?: new (
+    library: NativeNcclLibrary,
+    device: number,
+  ) => NativeNcclCommunicator;
+  prepareAllReduce?(device: number, launch: NativeAllReduceLaunch): DeviceLaunch;
 }

@@ -1,6 +1,7 @@
 export * from './binding.ts';
 export * from './binding-exchange.ts';
 export * from './binding-fusion.ts';
+export * from './binding-nccl.ts';
 export {
   buildNative,
   DEFAULT_ARCHITECTURES,
@@ -24,3 +25,12 @@ export { normLaunch } from './kernels/norm-launch.ts';
 export { type BinaryCandidate, binaryCandidates } from './load/candidates.ts';
 export type { LoadFailure } from './load/load-failure.ts';
 export { type LoadedNative, type LoadOptions, loadNative } from './load/load-native.ts';
+export { type NcclCandidate, ncclCandidates } from './nccl/candidates.ts';
+export {
+  MIN_NCCL,
+  type NcclFailure,
+  type NcclOptions,
+  type OpenedNccl,
+  openNccl,
+} from './nccl/open-nccl.ts';
+export { type PythonRoots, pythonFolders } from './nccl/python-folders.ts';

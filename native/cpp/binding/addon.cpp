@@ -16,6 +16,8 @@
 #include "graph.hpp"
 #include "instance_data.hpp"
 #include "launch.hpp"
+#include "nccl_communicator.hpp"
+#include "nccl_library.hpp"
 #include "peer_memory.hpp"
 #include "pinned_memory.hpp"
 #include "prepare_exchange.hpp"
@@ -30,7 +32,7 @@
 namespace {
 
 /** Raised with every change of what the loader's TypeScript relies on. */
-constexpr int kAbi = 4;
+constexpr int kAbi = 5;
 
 #if defined(ARFUSE_CUDA)
 /** `devices()`: what the CUDA runtime sees. Opens the driver, so it is called in a child process only. */
@@ -98,12 +100,15 @@ Napi::Object initialise(Napi::Env env, Napi::Object exports) {
   exports.Set("loadKernels", Napi::Function::New(env, load_kernels, "loadKernels"));
   exports.Set("DeviceMemory", arfuse::binding::DeviceMemory::define(env));
   exports.Set("Event", arfuse::binding::EventObject::define(env));
+  exports.Set("NcclCommunicator", arfuse::binding::NcclCommunicator::define(env));
+  exports.Set("NcclLibrary", arfuse::binding::NcclLibrary::define(env));
   exports.Set("PeerMemory", arfuse::binding::PeerMemory::define(env));
   exports.Set("PinnedMemory", arfuse::binding::PinnedMemory::define(env));
   exports.Set("Stream", arfuse::binding::StreamObject::define(env));
   exports.Set("abandon", Napi::Function::New(env, abandon, "abandon"));
   exports.Set("enablePeerAccess", Napi::Function::New(env, arfuse::binding::enable_peer_access, "enablePeerAccess"));
   exports.Set("prepareAdd", Napi::Function::New(env, arfuse::binding::prepare_add, "prepareAdd"));
+  exports.Set("prepareAllReduce", Napi::Function::New(env, arfuse::binding::prepare_all_reduce, "prepareAllReduce"));
   exports.Set("prepareExchange", Napi::Function::New(env, arfuse::binding::prepare_exchange, "prepareExchange"));
   exports.Set("prepareNorm", Napi::Function::New(env, arfuse::binding::prepare_norm, "prepareNorm"));
   auto* data = new arfuse::binding::InstanceData();

@@ -11,6 +11,7 @@
 #include "exchange_arguments.hpp"
 #include "launch.hpp"
 #include "norm_arguments.hpp"
+#include "overlap.hpp"
 #include "pinned_memory.hpp"
 #include "wrapped.hpp"
 
@@ -27,17 +28,6 @@ int attribute_of(int device, cudaDeviceAttr attribute) {
   int value = 0;
   check(cudaDeviceGetAttribute(&value, attribute, device), "cudaDeviceGetAttribute");
   return value;
-}
-
-bool overlap(const void* a, std::size_t a_bytes, const void* b, std::size_t b_bytes) {
-  const auto x = reinterpret_cast<std::uintptr_t>(a);
-  const auto y = reinterpret_cast<std::uintptr_t>(b);
-  return x < y + b_bytes && y < x + a_bytes;
-}
-
-/** Buffers that overlap only where they are one and the same. */
-void refuse_overlap(Napi::Env env, const char* name, const char* other, const void* a, const void* b, std::size_t bytes) {
-  if (a != b && overlap(a, bytes, b, bytes)) refuse(env, name, std::string("the place of ") + other + ", or one apart from it");
 }
 
 /** Every rank's workspace as this rank's device reaches it; its own by its memory. */

@@ -7,8 +7,8 @@ import {
 } from '@arfuse/contract';
 import { onlyAllReduce } from './all-reduce.ts';
 
-/** First release with symmetric windows and their kernels. */
-const FLOOR = '2.27';
+/** Windows came with 2.27; what executes plans uses no release before 2.28. */
+const FLOOR = '2.28';
 
 function refusals({ group, target }: StepRequest): (string | false)[] {
   const { nccl } = target.libraries;

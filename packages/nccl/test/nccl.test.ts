@@ -42,13 +42,13 @@ describe('nccl', () => {
     });
   });
 
-  it('needs NCCL 2.27, one node and NVLink for symmetric windows', () => {
+  it('needs NCCL 2.28, one node and NVLink for symmetric windows', () => {
     const admit = (change: Parameters<typeof request>[0]): readonly string[] =>
       reasons(symmetric!.admit(request(change)));
     expect(admit({})).toEqual([]);
-    expect(admit({ target: { libraries: { nccl: '2.27' } } })).toEqual([]);
-    expect(admit({ target: { libraries: { nccl: '2.26.9' } } })).toEqual([
-      'needs NCCL ≥ 2.27 for symmetric windows; the target has 2.26.9.',
+    expect(admit({ target: { libraries: { nccl: '2.28' } } })).toEqual([]);
+    expect(admit({ target: { libraries: { nccl: '2.27.9' } } })).toEqual([
+      'needs NCCL ≥ 2.28 for symmetric windows; the target has 2.27.9.',
     ]);
     expect(admit({ group: { size: 16, nodes: 2 } })[0]).toContain('the group spans 2');
     expect(admit({ target: { interconnect: 'pcie' } })[0]).toContain('interconnect is pcie');

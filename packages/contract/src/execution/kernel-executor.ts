@@ -88,6 +88,11 @@ export interface KernelExecutor {
    * Calls nothing that waits for the device.
    */
   release(): void;
+  /**
+   * Whether `reset()` replaces what captured launches of these kernels hold: graphs with such launches are closed before it, and
+   * captured anew after it. Default: false, captured launches work again after a reset.
+   */
+  readonly recaptures?: boolean;
   /** Makes the workspace as new, on the rank's stream. All ranks are idle, and wait for each other before they launch again. */
   reset(): void | Promise<void>;
   /** Ranks whose part of the collective that this rank waits for has come, where the kernels can tell. */
