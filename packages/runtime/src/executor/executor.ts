@@ -18,7 +18,7 @@ import { Steps } from './steps.ts';
 
 /** What an executor is made of; `createExecutor` gathers it. */
 export interface ExecutorParts
-  extends Omit<RecoveryParts, 'status' | 'nameAt' | 'kernels' | 'abort'> {
+  extends Omit<RecoveryParts, 'status' | 'nameAt' | 'dropGraphs' | 'kernels' | 'abort'> {
   readonly plan: Plan;
   readonly device: Device;
   readonly opened: OpenedKernels;
@@ -70,12 +70,16 @@ export class Executor implements AsyncDisposable {
     this.#sites = new BoundSites(parts);
     this.#steps = new Steps(this.#sites, plan);
     const standing = new Standing(this.#progress, this.#sites, this.#steps);
+    const recaptured = new Set(
+      [...opened].flatMap(([backend, kernels]) => (kernels.recaptures ? [backend] : [])),
+    );
     this.#health = new Health({
       ...parts,
       abort: parts.shared.abort,
       kernels: [...opened.values()],
       status: () => standing.status(),
       nameAt: (start) => standing.nameAt(start),
+      dropGraphs: () => this.#steps.drop(recaptured, stream),
       restarted: () => progress.restart(),
       settled: () => progress.settle(),
     });

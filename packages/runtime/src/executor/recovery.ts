@@ -28,6 +28,8 @@ export interface RecoveryParts {
   status(): RankStatus;
   /** What it launched behind so many collectives. */
   nameAt(start: number): LaunchName | undefined;
+  /** Closes graphs that resets make void. @returns captures them again */
+  dropGraphs(): () => void;
 }
 
 const ABORT_BYTES = 4;
@@ -101,6 +103,7 @@ export async function recoverTogether(parts: RecoveryParts): Promise<ArfuseError
   }
   await freeStream(parts);
   await channel.barrier(limit);
+  const captureAgain = parts.dropGraphs();
   for (const executor of kernels) await executor.reset();
   const idle = await until(() => stream.idle(), clock, clock.now() + recoveryMs);
   if (!idle) {
@@ -109,6 +112,7 @@ export async function recoverTogether(parts: RecoveryParts): Promise<ArfuseError
       hint: 'End the process: the GPU is usable again as soon as it is gone.',
     });
   }
+  captureAgain();
   setAbort(abort, 0);
   await channel.barrier(limit);
   return stuckError(stuck, names, deadlineMs);

@@ -1,4 +1,4 @@
-import type { DeviceGraph, DeviceStream, Plan } from '@arfuse/contract';
+import { type DeviceGraph, type DeviceStream, type Plan, splitKernelId } from '@arfuse/contract';
 import { type BoundSites, segmentAt } from './bound-sites.ts';
 import { unknownId } from './failures.ts';
 import { checkInteger } from './options.ts';
@@ -45,17 +45,39 @@ export class Step {
       throw error;
     }
     this.#captured.push({ bucket, graph: stream.endCapture(), collectives });
-    this.#captured.sort((a, b) => a.bucket - b.bucket);
-    let next = 0;
-    for (const [index, captured] of this.#captured.entries()) {
-      this.#served.fill(index, next, captured.bucket + 1);
-      next = captured.bucket + 1;
+    this.#serve();
+  }
+
+  /** Closes graphs with launches of these backends. @returns their buckets */
+  drop(backends: ReadonlySet<string>, sites: BoundSites): number[] {
+    const holds = (bucket: number): boolean =>
+      this.bindings.some((id) => {
+        const site = sites.get(id);
+        const { kernels } = site.segments[segmentAt(site, 'graph', bucket)]!;
+        return kernels.some((kernel) => backends.has(splitKernelId(kernel).backend));
+      });
+    const dropped = this.#captured.filter(({ bucket }) => holds(bucket));
+    for (const captured of dropped) {
+      captured.graph.close();
+      this.#captured.splice(this.#captured.indexOf(captured), 1);
     }
+    this.#serve();
+    return dropped.map(({ bucket }) => bucket);
   }
 
   close(): void {
     for (const { graph } of this.#captured.splice(0)) graph.close();
+    this.#serve();
+  }
+
+  #serve(): void {
     this.#served.fill(-1);
+    this.#captured.sort((a, b) => a.bucket - b.bucket);
+    let next = 0;
+    for (const [index, { bucket }] of this.#captured.entries()) {
+      this.#served.fill(index, next, bucket + 1);
+      next = bucket + 1;
+    }
   }
 }
 
@@ -91,6 +113,18 @@ export class Steps {
       checkInteger('bucket', bucket, 1, max);
       step.capture(bucket, this.#sites, stream);
     }
+  }
+
+  /** Closes graphs with launches of these backends, whose reset makes them void. @returns captures them again */
+  drop(backends: ReadonlySet<string>, stream: DeviceStream): () => void {
+    const dropped = this.#steps.map((step) => ({
+      step,
+      buckets: step.drop(backends, this.#sites),
+    }));
+    return () => {
+      for (const { step, buckets } of dropped)
+        for (const bucket of buckets) step.capture(bucket, this.#sites, stream);
+    };
   }
 
   close(): void {
