@@ -33,12 +33,11 @@ constexpr const char* kNames[] = {"ncclSuccess",         "ncclUnhandledCudaError
 constexpr int kNameCount = sizeof kNames / sizeof kNames[0];
 
 std::string failure_text(const Api& api, Result result, const char* call) {
-  std::string text = std::string(call) + ": " + api.error_text(result);
   // NCCL keeps the words of the last failure of any communicator.
-  const char* last = api.last_error(nullptr);
-  if (last != nullptr && *last != '\0') text += std::string(" (") + last + ")";
-  while (!text.empty() && (text.back() == '\n' || text.back() == ' ')) text.pop_back();
-  return text;
+  const char* words = api.last_error(nullptr);
+  std::string last = words == nullptr ? "" : words;
+  while (!last.empty() && (last.back() == '\n' || last.back() == ' ')) last.pop_back();
+  return std::string(call) + ": " + api.error_text(result) + (last.empty() ? "" : " (" + last + ")");
 }
 
 }  // namespace
