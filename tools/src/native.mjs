@@ -28,7 +28,10 @@ async function build() {
   const absent = await missing();
   if (absent !== undefined) return unlessProven(name, `this machine has no ${absent}`);
   try {
-    const { path } = await buildNative({ architectures });
+    const { path, bytes, seconds } = await buildNative({ architectures });
+    console.log(
+      `note: ${(bytes / 2 ** 20).toFixed(1)} MiB for ${architectures.join(', ')}, in ${seconds.toFixed(0)} s`,
+    );
     const { binding } = loadNative({ candidates: [{ id: 'local', path }] });
     return {
       name,

@@ -36,6 +36,7 @@ for (const step of STEPS) {
   total.skipped += result.skipped;
   const counts = countLine(result.passed, result.failed, result.skipped);
   console.log(`${step.title.padEnd(38)} ${counts.padEnd(40)} ${seconds(from)}`);
+  for (const note of result.notes ?? []) console.log(`  ${note}`);
   for (const reason of result.reasons) console.log(`  skipped: ${reason}`);
   if (result.failed === 0) continue;
   broken.add(step.id);

@@ -76,7 +76,7 @@ export function packageEntries(folder, path) {
   // Ours: what is built, and data beside it. Sources of the addon stay at home.
   const shipped = (files ?? []).filter(
     (/** @type {string} */ file) =>
-      !/^(cpp|toolchain|CMakeLists\.txt)$|\.md$/.test(file) && existsSync(join(folder, file)),
+      !/^(cpp|cmake|toolchain|CMakeLists\.txt)$|\.md$/.test(file) && existsSync(join(folder, file)),
   );
   return ['package.json', ...shipped].flatMap((file) =>
     copies(join(folder, file), `${path}/${file}`, (below) => !UNUSED.test(below)),

@@ -6,7 +6,7 @@ import { plainEnvironment, pnpm, run, tool } from '../lib/run.mjs';
 import { readVitestReport } from './vitest-report.mjs';
 
 /**
- * @typedef {{ passed: number, failed: number, skipped: number, details: string, reasons: readonly string[] }} StepResult
+ * @typedef {{ passed: number, failed: number, skipped: number, details: string, reasons: readonly string[], notes?: readonly string[] }} StepResult
  * @typedef {{ id: string, title: string, needs: readonly string[], run(): Promise<StepResult> }} Step
  */
 
@@ -33,9 +33,12 @@ function counted(...args) {
   return async () => {
     const { code, output } = await run([process.execPath, ...args], { env });
     const counts = readCounts(output);
-    const reasons = [...output.matchAll(/^skipped: (.*)$/gm)].map((match) => match[1] ?? '');
+    /** @param {RegExp} line */
+    const all = (line) => [...output.matchAll(line)].map((match) => match[1] ?? '');
+    const reasons = all(/^skipped: (.*)$/gm);
+    const notes = all(/^note: (.*)$/gm);
     if (counts && (code === 0) === (counts.failed === 0)) {
-      return { ...counts, details: details(output), reasons };
+      return { ...counts, details: details(output), reasons, notes };
     }
     const why = `\n${args[0]} ended with exit code ${code}`;
     return {
