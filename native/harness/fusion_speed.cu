@@ -141,7 +141,7 @@ int active_clusters(const void* kernel, const FusionGeometry& shape) {
 
 template <int kRanks>
 void run(const Case& given) {
-  const void* kernel = FusionOf<kPattern, nv_bfloat16>::kernel(given.shot, kRanks);
+  const void* kernel = FusionOf<kPattern, nv_bfloat16>::code(given.shot, kRanks);
   cudaFuncAttributes attributes{};
   check(cudaFuncGetAttributes(&attributes, kernel), "cudaFuncGetAttributes");
   int multiprocessors = 0;

@@ -50,6 +50,22 @@ describe.skipIf('missing' in addon)("shapes of FlashInfer's launches", () => {
     expect(shape({ hidden: 65_544 }).threads).toBeGreaterThan(1024);
   });
 
+  it.each([
+    [8, 8],
+    [7, 4],
+    [3, 2],
+    [1, 1],
+  ])('has no cluster of more blocks than a device with %i launches: %i', (maxCluster, cluster) => {
+    const found = fusion.geometry({
+      ...WORK,
+      hidden: 8192,
+      multiprocessors: MULTIPROCESSORS,
+      registers: 48,
+      maxCluster,
+    });
+    expect(found).toMatchObject({ cluster, threads: 1024 / cluster });
+  });
+
   it('never has more threads than registers for them', () => {
     expect(shape({}, 48).mostThreads).toBe(1024);
     expect(shape({}, 64).mostThreads).toBe(1024);

@@ -3,7 +3,7 @@
 #include <initializer_list>
 
 #include "../device/cuda_error.hpp"
-#include "fusion_kernels.hpp"
+#include "fusion_code.hpp"
 
 namespace arfuse {
 namespace {
@@ -27,12 +27,13 @@ const void* fusion_code(const FusionKernel& kernel) {
   if (pattern == nullptr) return nullptr;
   if (pattern->quant == FusionQuant::fp4) {
 #if defined(ARFUSE_FLASHINFER_FP4)
-    return fusion_kernel_fp4(pattern->norm_out, kernel.dtype, kernel.shot, kernel.ranks);
+    if (kernel.dtype == Dtype::f32) return nullptr;
+    return (kernel.dtype == Dtype::bf16 ? fusion_code_fp4_bf16 : fusion_code_fp4_f16)(kernel.pattern, kernel.shot, kernel.ranks);
 #else
     return nullptr;
 #endif
   }
-  const auto pick = kernel.dtype == Dtype::bf16 ? fusion_kernel_bf16 : kernel.dtype == Dtype::f16 ? fusion_kernel_f16 : fusion_kernel_f32;
+  const auto pick = kernel.dtype == Dtype::bf16 ? fusion_code_bf16 : kernel.dtype == Dtype::f16 ? fusion_code_f16 : fusion_code_f32;
   return pick(kernel.pattern, kernel.shot, kernel.ranks);
 }
 

@@ -24,6 +24,13 @@ FusionHardware fusion_hardware(const void* code, int multiprocessors);
 /** Clusters of a launch's shape that the current device holds at a time. @throws CudaError */
 int active_fusion_clusters(const void* code, const FusionGeometry& geometry);
 
+/**
+ * Launches a kernel by the parameters that its header declares, asynchronously. It spins until every rank has launched the same.
+ * @param rows more than the ranks in a two-shot launch
+ */
+cudaError_t launch_fusion(const void* code, const FusionKernel& kernel, const FusionParams& params, const FusionGeometry& geometry,
+                          int rows, cudaStream_t stream);
+
 /** Loads every kernel that runs on the current device: a first launch would block behind one that spins. */
 cudaError_t load_fusion_kernels(int capability);
 

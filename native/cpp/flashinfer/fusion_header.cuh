@@ -13,13 +13,13 @@
 
 #include <flashinfer/comm/trtllm_allreduce_fusion.cuh>
 
-#include "fusion_params.hpp"
+#include "fusion_code.hpp"
 
 namespace arfuse {
 
 namespace upstream = flashinfer::ARFUSE_FUSION_UNIT;
 
-/** The kernel of a pattern for an activation type: f32 sums, dependants start at its end. Null for a size without one. */
+/** The code of a pattern for an activation type; null for a size without one. */
 template <upstream::AllReduceFusionPattern kPattern, typename T>
 class FusionOf {
   // Kernels of f32 activations have no other sums, and no flag for them.
@@ -35,7 +35,7 @@ class FusionOf {
   }
 
  public:
-  static const void* kernel(Shot shot, int ranks) {
+  static const void* code(Shot shot, int ranks) {
     switch (ranks) {
       case 2:
         return of<2>(shot);

@@ -1,6 +1,6 @@
 #define ARFUSE_FUSION_UNIT fusion_launch
 #include "fusion_header.cuh"
-#include "fusion_kernels.hpp"
+#include "fusion.hpp"
 
 namespace arfuse {
 namespace {
@@ -42,8 +42,8 @@ Params params_of(const FusionKernel& kernel, const FusionParams& given, int rows
 
 }  // namespace
 
-cudaError_t launch_fusion_kernel(const void* function, const FusionKernel& kernel, const FusionParams& given,
-                                 const FusionGeometry& geometry, int rows, cudaStream_t stream) {
+cudaError_t launch_fusion(const void* code, const FusionKernel& kernel, const FusionParams& given,
+                          const FusionGeometry& geometry, int rows, cudaStream_t stream) {
   Params params = params_of(kernel, given, rows, stream);
   FusionShares shares = fusion_shares(rows, kernel.ranks);
   // Kernels of one-shot take the first; those of two-shot take `std::array<int, ranks>`, which is as many integers.
@@ -60,7 +60,7 @@ cudaError_t launch_fusion_kernel(const void* function, const FusionKernel& kerne
   config.stream = stream;
   config.attrs = attributes;
   config.numAttrs = 2;
-  return cudaLaunchKernelExC(&config, function, arguments);
+  return cudaLaunchKernelExC(&config, code, arguments);
 }
 
 }  // namespace arfuse

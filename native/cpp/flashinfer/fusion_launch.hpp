@@ -6,7 +6,7 @@
 
 #include "../device/cuda_error.hpp"
 #include "../launch/launch.hpp"
-#include "fusion_kernels.hpp"
+#include "fusion.hpp"
 
 namespace arfuse {
 
@@ -27,7 +27,7 @@ class FusionLaunch : public Launch {
     work_.rows = rows;
     FusionGeometry geometry = fusion_geometry(work_, hardware_);
     geometry.clusters = std::min(geometry.clusters, limits_[static_cast<std::size_t>(geometry.cluster)]);
-    check(launch_fusion_kernel(code_, kernel_, params_, geometry, rows, stream), "FlashInfer");
+    check(launch_fusion(code_, kernel_, params_, geometry, rows, stream), "FlashInfer");
   }
 
  private:

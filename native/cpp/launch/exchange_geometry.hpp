@@ -3,10 +3,9 @@
 #include <algorithm>
 
 #include "exchange_layout.hpp"
+#include "shot.hpp"
 
 namespace arfuse {
-
-enum class Shot : std::int32_t { one = 0, two = 1 };
 
 /** Threads of a block. */
 constexpr int kExchangeThreads = 512;

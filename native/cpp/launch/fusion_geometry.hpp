@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <cstdint>
 
-#include "exchange_geometry.hpp"
 #include "fusion_pattern.hpp"
+#include "shot.hpp"
 
 namespace arfuse {
 
@@ -102,8 +102,9 @@ constexpr FusionGeometry fusion_geometry(const FusionWork& work, const FusionHar
   const int rows = one_shot ? work.rows : (work.rows + work.ranks - 1) / work.ranks;
   const int row_threads = work.hidden / work.vector;
   const int most_threads = most_fusion_threads(hardware.registers);
-  FusionGeometry shape{0, std::clamp(hardware.max_cluster, 1, kMaxFusionCluster), 0, 0};
-  while (row_threads % shape.cluster != 0 && shape.cluster > 1) shape.cluster /= 2;
+  FusionGeometry shape{0, kMaxFusionCluster, 0, 0};
+  // Powers of two alone: of others, halves would not cover the row.
+  while ((shape.cluster > hardware.max_cluster || row_threads % shape.cluster != 0) && shape.cluster > 1) shape.cluster /= 2;
   shape.threads = row_threads / shape.cluster;
   while (shape.threads < 128 && shape.cluster >= 2) {
     shape.threads *= 2;
