@@ -1,10 +1,12 @@
 import type {
+  CudaReport,
   DeviceEvent,
   DeviceLaunch,
   DeviceMemory,
   DevicePlace,
   DeviceStream,
   PinnedMemory,
+  ProbedGpu,
 } from '@arfuse/contract';
 import type {
   NativeAddLaunch,
@@ -107,28 +109,10 @@ export interface NativeArithmetic {
 }
 
 /** One GPU as the CUDA runtime describes it. */
-export interface NativeDevice {
-  readonly name: string;
-  /** Compute capability times 10. */
-  readonly capability: number;
-  readonly memoryBytes: number;
-  readonly multiprocessors: number;
-  readonly pciBusId: string;
-  /** As NVIDIA's tools write it, `GPU-…`; a MIG instance has one of its own. */
-  readonly uuid: string;
-  /** Whether each device, itself included, can be read and written from this one. */
-  readonly peers: readonly boolean[];
-}
+export type NativeDevice = ProbedGpu;
 
 /** What the CUDA runtime sees. */
-export interface NativeDeviceReport {
-  /** As CUDA writes versions: 13000 for 13.0; 0 without a driver. */
-  readonly driverVersion: number;
-  readonly runtimeVersion: number;
-  /** The runtime's own words when devices cannot be listed. */
-  readonly error: string | null;
-  readonly devices: readonly NativeDevice[];
-}
+export type NativeDeviceReport = CudaReport;
 
 /** Memory of one device. */
 export interface NativeDeviceMemory extends DeviceMemory {

@@ -34,3 +34,4 @@ export {
   openNccl,
 } from './nccl/open-nccl.ts';
 export { type PythonRoots, pythonFolders } from './nccl/python-folders.ts';
+export { type ProbeOptions, probeMachine } from './probe/probe-machine.ts';

@@ -84,7 +84,7 @@ describe('loadNative', () => {
       'no native addon: /nowhere/arfuse.node: it does not exist; @arfuse/native-made-up/arfuse.node: it is not installed.',
     );
     const error = refusal(candidates);
-    expect(error.message).toMatch(/Plans, `verify` and `run --backend reference` need none/);
+    expect(error.message).toMatch(/Plans, `verify` and `run --on reference` need none/);
     expect(error.details.failures).toEqual([
       expect.objectContaining({ id: 'local', code: 'MODULE_NOT_FOUND' }),
       expect.objectContaining({ id: 'package', code: 'MODULE_NOT_FOUND' }),

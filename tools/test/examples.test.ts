@@ -26,6 +26,13 @@ const SHOWS: Readonly<Record<string, readonly RegExp[]>> = {
     /^version 2\n {2}1–\d+: @arfuse\/flashinfer\/one-shot \(measured\)$/m,
     /^ {2}\d+–256: @arfuse\/nccl\/all-reduce \+ @arfuse\/native\/norm \(measured\)$/m,
   ],
+  'run-on-gpus.mjs': [
+    /^\d+ launches on reference: right$/m,
+    /^class c0 \[@arfuse\/.*\]: .*residual 0 ULP.*; \d+\.\d µs$/m,
+    /^step of \d+ sites, as graph$/m,
+    // 3.0 in bfloat16.
+    /^sums by rank: 0x4040 0x4040$/m,
+  ],
   'rewrite-and-verify.mjs': [
     /^64 tokens: \d+ nodes become \d+$/m,
     /^8192 tokens: \d+ nodes become \d+$/m,

@@ -55,6 +55,10 @@ Napi::Value devices(const Napi::CallbackInfo& info) {
     Napi::Array peers = Napi::Array::New(env);
     for (const bool peer : facts.peers) peers.Set(peers.Length(), Napi::Boolean::New(env, peer));
     device.Set("peers", peers);
+    Napi::Array atomics = Napi::Array::New(env);
+    for (const bool atomic : facts.peer_atomics) atomics.Set(atomics.Length(), Napi::Boolean::New(env, atomic));
+    device.Set("peerAtomics", atomics);
+    device.Set("multicast", facts.multicast ? Napi::Boolean::New(env, *facts.multicast) : env.Null());
     list.Set(list.Length(), device);
   }
   result.Set("devices", list);

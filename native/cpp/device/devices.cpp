@@ -18,6 +18,32 @@ std::string uuid_text(const cudaUUID_t& uuid) {
   return text;
 }
 
+/** A function of the driver, which nothing links; null when it has none of that name. */
+template <typename Function>
+Function driver_function(const char* name) {
+  void* entry = nullptr;
+  cudaDriverEntryPointQueryResult found{};
+  constexpr unsigned kCuda12 = 12000;
+  if (cudaGetDriverEntryPointByVersion(name, &entry, kCuda12, cudaEnableDefault, &found) != cudaSuccess) {
+    cudaGetLastError();
+    return nullptr;
+  }
+  return found == cudaDriverEntryPointSuccess ? reinterpret_cast<Function>(entry) : nullptr;
+}
+
+/** Asks the driver, since the runtime has no name for the attribute. */
+std::optional<bool> joins_multicast(int device) {
+  constexpr int kMulticastSupported = 132;
+  const auto get_device = driver_function<int (*)(int*, int)>("cuDeviceGet");
+  const auto get_attribute = driver_function<int (*)(int*, int, int)>("cuDeviceGetAttribute");
+  int handle = 0;
+  int supported = 0;
+  if (get_device == nullptr || get_attribute == nullptr || get_device(&handle, device) != 0 ||
+      get_attribute(&supported, kMulticastSupported, handle) != 0)
+    return std::nullopt;
+  return supported != 0;
+}
+
 DeviceFacts facts_of(int device, int count) {
   DeviceFacts facts;
   cudaDeviceProp properties{};
@@ -33,7 +59,13 @@ DeviceFacts facts_of(int device, int count) {
     int reachable = other == device ? 1 : 0;
     if (other != device && cudaDeviceCanAccessPeer(&reachable, device, other) != cudaSuccess) reachable = 0;
     facts.peers.push_back(reachable != 0);
+    int atomics = other == device ? 1 : 0;
+    if (other != device && (reachable == 0 || cudaDeviceGetP2PAttribute(&atomics, cudaDevP2PAttrNativeAtomicSupported, device,
+                                                                        other) != cudaSuccess))
+      atomics = 0;
+    facts.peer_atomics.push_back(atomics != 0);
   }
+  facts.multicast = joins_multicast(device);
   return facts;
 }
 

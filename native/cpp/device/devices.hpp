@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -17,6 +18,10 @@ struct DeviceFacts {
   std::string uuid;
   /** Whether each device, itself included, can be read and written from this one. */
   std::vector<bool> peers;
+  /** Whether atomic operations work on each device's memory: over NVLink, not over PCIe. */
+  std::vector<bool> peer_atomics;
+  /** Whether it can join NVLink multicast; empty when the driver does not say. */
+  std::optional<bool> multicast;
 };
 
 struct DeviceList {

@@ -115,7 +115,7 @@ function loadOne(
 /** What a user can do on this platform. */
 function hint(): string {
   const packaged = PLATFORM_PACKAGES[thisPlatform()];
-  const none = 'Plans, `verify` and `run --backend reference` need none.';
+  const none = 'Plans, `verify` and `run --on reference` need none.';
   if (packaged === undefined)
     return `${none} GPUs need Linux on x86-64; this is ${thisPlatform()}.`;
   return `${none} For GPUs install ${packaged}@${manifest.version}, or run \`arfuse native build\`.`;

@@ -47,6 +47,16 @@ const targetOption = (): Option =>
 const configOption = (): Option =>
   new Option('--config <file>', 'configuration file (default: arfuse.config.{ts,mjs,js})');
 
+const onOption = (by: 'gpu' | 'reference'): Option =>
+  new Option('--on <devices>', "this machine's GPUs, or ranks that are simulated on the CPU")
+    .choices(['gpu', 'reference'])
+    .default(by);
+const ranksPerDeviceOption = (): Option =>
+  new Option(
+    '--ranks-per-device <n>',
+    'on GPUs: how many ranks may share one, for tests; times then say nothing of production',
+  ).argParser(positiveInteger);
+
 /** Options of every command that reads a graph. */
 function readsGraph(command: Command): Command {
   return command
@@ -129,8 +139,14 @@ export function createProgram(streams: Streams, done: (code: number) => void): C
   plans(program.command('verify').argument('<graph-or-plan>', 'captured graph, or plan JSON'))
     .description('prove each rewrite numerically against the raw nodes of the captured graph')
     .option('--world <n>', 'group size, when no target is given', positiveInteger)
-    .option('--tokens <list>', 'row counts to evaluate', positiveIntegers, [1, 7, 64])
+    .addOption(onOption('reference'))
+    .option(
+      '--tokens <list>',
+      'row counts (default: 1,7,64; on GPUs the ends of every segment)',
+      positiveIntegers,
+    )
     .option('--seed <n>', 'seed of the random inputs', wholeNumber, 1)
+    .addOption(ranksPerDeviceOption())
     .action(async (path: string, options) => {
       const { verifyCommand } = await import('./commands/verify.ts');
       done(await verifyCommand(path, options, await consoleFor(options)));
@@ -140,18 +156,33 @@ export function createProgram(streams: Streams, done: (code: number) => void): C
     .command('run')
     .argument('<plan>', 'plan JSON')
     .description("execute a plan's sites and report error and time")
-    .addOption(
-      new Option('--backend <name>', 'backend that executes')
-        .choices(['reference'])
-        .default('reference'),
-    )
+    .addOption(onOption('gpu'))
     .option('--tokens <n>', 'rows of each launch', positiveInteger, 16)
-    .option('--steps <k>', 'times the whole chain of sites runs', positiveInteger, 1)
+    .option('--site <id>', 'one site, e.g. s0; may be given more than once', repeated)
+    .option(
+      '--steps <k>',
+      'with --on reference: times the whole chain of sites runs',
+      positiveInteger,
+    )
     .option('--seed <n>', 'seed of the random inputs', wholeNumber, 1)
+    .addOption(ranksPerDeviceOption())
+    .addOption(configOption())
     .addOption(jsonOption())
     .action(async (path: string, options) => {
       const { runCommand } = await import('./commands/run.ts');
       done(await runCommand(path, options, await consoleFor(options)));
+    });
+
+  program
+    .command('doctor')
+    .description('show what this machine has for GPUs, what is missing, and how to mend it')
+    .option('--target', 'print only the target of this machine, for plan')
+    .option('--world <n>', 'ranks that all-reduce together (default: one per GPU)', positiveInteger)
+    .addOption(configOption())
+    .addOption(jsonOption())
+    .action(async (options) => {
+      const { doctorCommand } = await import('./commands/doctor.ts');
+      done(await doctorCommand(options, await consoleFor(options), streams.env));
     });
 
   const engine = program.command('engine').description('what a serving engine does with a graph');

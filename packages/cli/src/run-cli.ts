@@ -43,7 +43,7 @@ async function report(
 /**
  * Runs one command line, as the program `arfuse` does.
  * @param argv - arguments without the names of Node and of the program
- * @returns the exit code: 0 fine, 1 a check failed, 2 bad usage or bad input
+ * @returns the exit code: 0 fine, 1 a check failed, 2 bad usage or bad input, 3 no GPU to run on, 130 ended by Ctrl-C
  */
 export async function runCli(
   argv: readonly string[],

@@ -185,7 +185,7 @@ describe('options', () => {
     ],
     [['verify', TINY, '--target', TARGET, '--tokens', 'abc'], /received "abc"/],
     [['verify', TINY, '--target', TARGET, '--tokens', '1,,2'], /received ""/],
-    [['run', TINY, '--backend', 'cuda'], /Allowed choices are reference/],
+    [['run', TINY, '--on', 'cuda'], /Allowed choices are gpu, reference/],
     [['plan'], /missing required argument 'graph'/],
     [['plan', TINY, 'another'], /too many arguments/],
     [['plan', TINY, '--targt', TARGET], /unknown option '--targt'\s+\(Did you mean --target\?\)/],

@@ -223,23 +223,6 @@ describe('verify', () => {
   });
 });
 
-describe('run', () => {
-  it('executes the sites of a plan', async () => {
-    const out = await text(['run', planFile(), '--tokens', '3', '--steps', '2']);
-    expect(out).toMatch(/^reference backend, 2 simulated ranks, 3 tokens, 2 × 4 sites, seed 1\n/);
-    expect(out).toMatch(/^c0 +6 {2}flashinfer\/one-shot {2}all_reduce +0\.\d\d/m);
-    expect(await json(['run', planFile(), '--tokens', '3'])).toMatchObject({
-      backend: 'reference',
-      tokens: 3,
-      ranks: 2,
-      classes: [
-        { class: 'c0', sites: 3 },
-        { class: 'c1', sites: 1 },
-      ],
-    });
-  });
-});
-
 describe('inspect', () => {
   it('shows what a capture holds', async () => {
     expect(await text(['inspect', TINY])).toMatchInlineSnapshot(`

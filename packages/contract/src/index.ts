@@ -9,6 +9,7 @@ export * from './execution/device.ts';
 export * from './execution/kernel-executor.ts';
 export * from './kernel.ts';
 export * from './library-version.ts';
+export * from './machine-probe.ts';
 export * from './numerics.ts';
 export * from './placed-steps.ts';
 export * from './plan.ts';

@@ -34,6 +34,7 @@ export {
 export * from '@arfuse/torch';
 export * from './engine/index.ts';
 export * from './execute/index.ts';
+export * from './machine/index.ts';
 export { native } from './norm/backend.ts';
 export * from './plan/index.ts';
 export * from './policy/index.ts';

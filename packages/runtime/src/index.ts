@@ -9,7 +9,7 @@ export type { Difference } from './group/agreement.ts';
 export type { AgreementRecord, Channel, Group, Notice, OperationOptions } from './group/group.ts';
 export type { GroupOptions, GroupSettings, OpenGroupOptions } from './group/options.ts';
 export type { Launch, MasterAddress } from './launcher/launch.ts';
-export { readLaunch } from './launcher/read-launch.ts';
+export { launcherOf, readLaunch } from './launcher/read-launch.ts';
 export { openGroup } from './open-group.ts';
 export {
   joinLocalGroup,

@@ -77,7 +77,16 @@ async function checkBundle(folder) {
       (stdout) => JSON.parse(stdout).summary.sites === 64,
     ),
     await check(
-      ['arfuse', 'run', 'plans/llama3-8b.tp2.h200-sxm.plan.json', '--tokens', '1', '--json'],
+      [
+        'arfuse',
+        'run',
+        'plans/llama3-8b.tp2.h200-sxm.plan.json',
+        '--on',
+        'reference',
+        '--tokens',
+        '1',
+        '--json',
+      ],
       0,
     ),
   ];

@@ -10,6 +10,7 @@ export {
   type Launch,
   LocalRanks,
   type LocalSeat,
+  launcherOf,
   type OutputBytes,
   openGroup,
   openLocalGroup,

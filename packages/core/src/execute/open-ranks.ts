@@ -7,6 +7,7 @@ import {
   type Executor,
   type Group,
   LocalRanks,
+  launcherOf,
   openGroup,
   openLocalGroup,
   readLaunch,
@@ -176,7 +177,8 @@ export async function openRanks(plan: Plan, options: OpenRanksOptions = {}): Pro
   const { on = 'gpu', use = [], devices: given } = options;
   const ranksPerDevice = checkRanksPerDevice(options.ranksPerDevice ?? 1);
   const size = plan.groups[0]?.size ?? plan.target.groups.default?.size ?? 1;
-  const launch = on === 'gpu' && !given ? readLaunch(options.env) : undefined;
+  const launch =
+    on === 'gpu' && !given && launcherOf(options.env) ? readLaunch(options.env) : undefined;
   const seats =
     launch && launch.size > 1
       ? await seatOfProcess(options, ranksPerDevice, launch.launcher)

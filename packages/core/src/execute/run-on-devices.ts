@@ -1,4 +1,5 @@
 import { type Plan, type SiteOutput, UsageError } from '@arfuse/contract';
+import { sitesOf } from '../run/sites.ts';
 import { checkLaunch } from './check-launch.ts';
 import { failedRanks } from './failed-ranks.ts';
 import { sumHistograms } from './histogram.ts';
@@ -69,19 +70,6 @@ export interface DeviceRunReport {
 const MOST_COMPARED = 2 ** 27;
 /** Elements of all ranks' partials that are made up for a site. */
 const MOST_MADE = 2 ** 20;
-
-function sitesOf(plan: Plan, wanted: readonly string[] | undefined): Plan['sites'] {
-  if (!wanted) return plan.sites;
-  return wanted.map((id) => {
-    const site = plan.sites.find((candidate) => candidate.id === id);
-    if (site) return site;
-    throw new UsageError({
-      message: `the plan has no site "${id}".`,
-      hint: `Its sites are ${plan.sites[0]?.id ?? 'none'} … ${plan.sites.at(-1)?.id ?? ''}.`,
-      details: { site: id },
-    });
-  });
-}
 
 /** Every n-th of the values, so many at most. */
 function spread<T>(values: readonly T[], most: number): T[] {

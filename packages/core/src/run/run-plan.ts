@@ -17,6 +17,7 @@ import {
 import { segmentFor } from '../rewrite/rewrite.ts';
 import { ranksFor } from '../verify/evaluated-class.ts';
 import { ulpAt } from '../verify/ulp.ts';
+import { sitesOf } from './sites.ts';
 
 /** How the chain of sites is run. */
 export interface RunOptions {
@@ -26,6 +27,8 @@ export interface RunOptions {
   readonly steps?: number;
   /** Seed of the random inputs. Default 1. */
   readonly seed?: number;
+  /** Ids of the sites to run; by default all. */
+  readonly sites?: readonly string[];
   /** Called after each step of the chain. */
   readonly onStep?: (done: number, of: number) => void;
 }
@@ -68,7 +71,7 @@ interface Tally {
  * Executes the sites of a plan in program order over simulated ranks: the residual of a site is the sum of the site
  * before it, as in the model, and every partial is fresh. Each result is compared with the real-valued function.
  *
- * @throws PlanError when the plan decides nothing for the token count; UsageError for bad options
+ * @throws PlanError when the plan decides nothing for the token count; UsageError for bad options or an unknown site
  */
 export function runPlan(plan: Plan, options: RunOptions = {}): RunReport {
   const { tokens = 16, steps = 1, seed = 1 } = options;
@@ -80,10 +83,11 @@ export function runPlan(plan: Plan, options: RunOptions = {}): RunReport {
       });
     }
   }
+  const sites = sitesOf(plan, options.sites);
   const tallies = new Map<string, Tally>();
   const random = new Random(seed);
   for (let step = 0; step < steps; step += 1) {
-    runChain(plan, tokens, random.fork(`step ${step}`), tallies);
+    runChain(plan, sites, tokens, random.fork(`step ${step}`), tallies);
     options.onStep?.(step + 1, steps);
   }
   return {
@@ -94,7 +98,7 @@ export function runPlan(plan: Plan, options: RunOptions = {}): RunReport {
     ranks: Math.max(0, ...plan.groups.map((group) => group.size)),
     classes: [...tallies].map(([id, tally]) => ({
       class: id,
-      sites: plan.sites.filter((site) => site.class === id).length,
+      sites: sites.filter((site) => site.class === id).length,
       kernels: tally.kernels,
       launches: tally.times.length,
       maxUlps: tally.maxUlps,
@@ -112,11 +116,17 @@ function spread(times: readonly number[]): ClassRun['ms'] {
   };
 }
 
-function runChain(plan: Plan, tokens: number, random: Random, tallies: Map<string, Tally>): void {
+function runChain(
+  plan: Plan,
+  sites: Plan['sites'],
+  tokens: number,
+  random: Random,
+  tallies: Map<string, Tally>,
+): void {
   const classes = new Map(plan.classes.map((site) => [site.id, site]));
   const ranks = new Map<number, SimulatedRanks>();
   let residual: RefTensor | undefined;
-  for (const planSite of plan.sites) {
+  for (const planSite of sites) {
     const site = classes.get(planSite.class);
     if (!site)
       throw new PlanError({

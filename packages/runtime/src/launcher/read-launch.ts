@@ -125,6 +125,11 @@ function portOf(env: Environment, family: Family): { port: number; portFrom: str
   );
 }
 
+/** The launcher that started this process, by the variables that it set; undefined when none did. */
+export function launcherOf(env: Environment = process.env): Launch['launcher'] | undefined {
+  return FAMILIES.find(({ present }) => present(env))?.launcher;
+}
+
 /**
  * Reads this process's place in its group from what torchrun, mpirun (Open MPI) or srun set.
  *

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { readLaunch } from '../../src/index.ts';
+import { launcherOf, readLaunch } from '../../src/index.ts';
 import { firstOfHostlist } from '../../src/launcher/families.ts';
 
 const TORCHRUN = {
@@ -37,6 +37,12 @@ function refusal(env: Record<string, string | undefined>): string {
 }
 
 describe('launch', () => {
+  it('tells who started the process, if anyone', () => {
+    expect([TORCHRUN, MPIRUN, SRUN].map(launcherOf)).toEqual(['torchrun', 'mpirun', 'srun']);
+    // A shell within an allocation is no step.
+    expect(launcherOf({ SLURM_PROCID: '0', SLURM_NTASKS: '8', PATH: '/bin' })).toBeUndefined();
+  });
+
   it('reads torchrun, 17 above its own port', () => {
     expect(readLaunch(TORCHRUN)).toEqual({
       rank: 3,
