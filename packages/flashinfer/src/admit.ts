@@ -73,9 +73,10 @@ function sizeRefusals(
   const { hidden, dtype, rows, group } = request;
   const multiple = vectorElements(dtype);
   const aligned = hidden % multiple === 0;
-  const scaled = run.quant?.scheme === 'fp8_group' ? run.quant.groupSize : null;
-  const threads = threadsPerBlock(hidden, dtype, scaled);
-  const most = mostThreads(shot, group.size, scaled);
+  const { scheme, groupSize = null } = run.quant ?? {};
+  // A group of FP4 lies within a thread pair.
+  const threads = threadsPerBlock(hidden, dtype, scheme === 'fp8_group' ? groupSize : null);
+  const most = mostThreads(shot, group.size, groupSize !== null);
   const bytes = workspaceBytes(shot, request, needsZeroResidual(run));
   return [
     !aligned &&

@@ -11,10 +11,13 @@ const LEAST_THREADS = 128;
 /** Registers of a multiprocessor. */
 const REGISTERS = 65_536;
 
-/** Registers of a thread that kernels take at most, by group size; those with a scale per group take more. */
+/**
+ * Registers of a thread that kernels take at most on any architecture, by group size; those with a scale per group of elements
+ * take more.
+ */
 const TAKEN: Readonly<Record<Shot, Readonly<Record<'any' | 'group', readonly number[]>>>> = {
-  'one-shot': { any: [64, 64, 72, 128], group: [72, 72, 88, 128] },
-  'two-shot': { any: [64, 72, 80, 152], group: [88, 88, 96, 152] },
+  'one-shot': { any: [64, 64, 72, 128], group: [72, 72, 96, 160] },
+  'two-shot': { any: [64, 72, 80, 160], group: [88, 88, 96, 160] },
 };
 
 /** World sizes that the header instantiates. */
@@ -46,8 +49,8 @@ export function threadsPerBlock(hidden: number, dtype: IoDType, group: number | 
 }
 
 /** Threads per block that the registers of a kernel allow, in whole warps. */
-export function mostThreads(shot: Shot, size: number, group: number | null): number {
-  const taken = TAKEN[shot][group === null ? 'any' : 'group'][GROUP_SIZES.indexOf(size)];
+export function mostThreads(shot: Shot, size: number, scaled: boolean): number {
+  const taken = TAKEN[shot][scaled ? 'group' : 'any'][GROUP_SIZES.indexOf(size)];
   if (taken === undefined) return MAX_THREADS;
   return Math.min(MAX_THREADS, Math.floor(REGISTERS / taken / 32) * 32);
 }

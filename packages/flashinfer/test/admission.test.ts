@@ -128,6 +128,27 @@ describe('flashinfer', () => {
     expect(one({ target: { interconnect: 'none' } })[0]).toContain('interconnect is none');
   });
 
+  it.each<[number, number, Stage[], string[]]>([
+    // 1008 threads that no cluster divides into whole groups of 128.
+    [
+      8064,
+      2,
+      [AR, RESIDUAL, NORM, QUANT.fp8_group],
+      ['would need 1008 threads per block for hidden 8064; the limit is 896.'],
+    ],
+    [8192, 2, [AR, RESIDUAL, NORM, QUANT.fp8_group], []],
+    // Sixteen ranks' values are in registers at a time.
+    [24_576, 16, [AR, RESIDUAL, NORM], []],
+    [
+      40_960,
+      16,
+      [AR, RESIDUAL, NORM],
+      ['would need 640 threads per block for hidden 40960; the limit is 512.'],
+    ],
+  ])('has blocks that registers allow: hidden %i, %i ranks', (hidden, size, stages, expected) => {
+    expect(one({ hidden, stages, outputs: [], group: { size, nodes: 1 } })).toEqual(expected);
+  });
+
   it('knows which library versions are right', () => {
     expect(two({ target: { libraries: { flashinfer: '0.7.1' } } })).toEqual([
       'needs FlashInfer ≥ 0.7.2; the target has 0.7.1.',
