@@ -3,6 +3,7 @@ import { examineMachine } from '@arfuse/core';
 import { configuredBackends } from '../load/backends.ts';
 import { loadConfig } from '../load/config.ts';
 import { printMachine } from '../output/machine-text.ts';
+import { paragraph } from '../output/wrap.ts';
 import type { Console } from '../system/console.ts';
 import { EXIT } from '../system/exit-code.ts';
 
@@ -38,10 +39,14 @@ export async function doctorCommand(
   }
   if (report.target === null) {
     const [finding] = report.findings;
-    throw new TargetError({
+    const error = new TargetError({
       message: `no target can be told of this machine: ${finding?.what ?? report.interconnect.reason}`,
       hint: 'Write it by hand, e.g. h200-sxm,world=8; `arfuse doctor` shows what is known.',
     });
+    if (report.usable) throw error;
+    console.document({ error: error.toJSON() });
+    console.note(paragraph(error.message, '', 2));
+    return code;
   }
   console.document({ target: report.target });
   console.line(report.target);
