@@ -8,6 +8,7 @@ import type {
   PinnedMemory,
   ProbedGpu,
 } from '@arfuse/contract';
+import type { NativeCheck } from './binding-check.ts';
 import type {
   NativeAddLaunch,
   NativeExchangeFunctions,
@@ -21,7 +22,7 @@ import type {
 } from './binding-nccl.ts';
 
 /** Number that the loader and the addon must share; raised when the addon's functions change. */
-export const NATIVE_ABI = 5;
+export const NATIVE_ABI = 6;
 
 /** Dtypes of activations and weights that the kernels are compiled for. */
 export type NativeDtype = 'bf16' | 'f16' | 'f32';
@@ -170,6 +171,8 @@ export interface NativeBinding {
   /** A norm over device memory; `rows` of the launch is the most it will be enqueued for. */
   prepareNorm?(device: number, launch: OnDevice<NativeNormLaunch>): DeviceLaunch;
   prepareAdd?(device: number, launch: NativeAddLaunch): DeviceLaunch;
+  /** Of conformance: made-up codes, and comparisons on the device. */
+  readonly check: NativeCheck;
   /** The pure functions of exchanges, in every addon. */
   readonly exchange: NativeExchangeFunctions;
   prepareExchange?(device: number, launch: NativeExchangeLaunch): DeviceLaunch;

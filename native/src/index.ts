@@ -1,4 +1,5 @@
 export * from './binding.ts';
+export * from './binding-check.ts';
 export * from './binding-exchange.ts';
 export * from './binding-fusion.ts';
 export * from './binding-nccl.ts';

@@ -1,79 +1,135 @@
-// GPU conformance of arfuse's own kernels: `pnpm gpu:test [--out FILE]`. Every run × dtype × shape on fresh random inputs,
-// outputs poisoned and between guard bands, compared byte by byte with the same arithmetic on the host.
+// Conformance on the first GPU: `pnpm gpu:test [--only norm,ranks,recovery] [--quick] [--out FILE] [--minutes N] [--from SHAPE]
+// [--kernels IDS] [--dtypes …] [--sizes …] [--hidden …] [--tokens …] [--seed N]`. The norm kernel byte by byte, every chain
+// through every collective kernel on ranks that share the GPU, and recovery from a rank that never comes.
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { brokenGuards, toDevice } from './src/device-launch.mjs';
-import { launchOf, RUNS } from './src/norm-cases.mjs';
+import { checkExecution, checkRecovery, formatExecutionReport } from '@arfuse/conformance';
+import { COLLECTIVES, FULL, QUICK, sharedGpu, versions } from './src/matrix.mjs';
+import { runNormCases } from './src/norm-conformance.mjs';
 import { openGpu } from './src/open-gpu.mjs';
+import { BACKENDS } from './src/open-ranks.mjs';
+import { provenance } from './src/provenance.mjs';
+import { selfCheck } from './src/self-check.mjs';
+import { timeLimit, watchdog } from './src/watchdog.mjs';
 
-const { out } = parseArgs({ options: { out: { type: 'string' } } }).values;
+const text = /** @type {const} */ ({ type: 'string' });
+const { values } = parseArgs({
+  options: {
+    only: { ...text, default: 'norm,ranks,recovery' },
+    quick: { type: 'boolean', default: false },
+    out: text,
+    minutes: { ...text, default: '9' },
+    from: text,
+    kernels: text,
+    dtypes: text,
+    sizes: text,
+    hidden: text,
+    tokens: text,
+    seed: text,
+  },
+});
+const minutes = Number(values.minutes);
+const seed = values.seed === undefined ? Date.now() % 2 ** 31 : Number(values.seed);
+const parts = values.only.split(',');
+const unknown = parts.find((part) => !['norm', 'ranks', 'recovery'].includes(part));
+if (unknown !== undefined || !(minutes > 0) || !Number.isInteger(seed)) {
+  console.error(`--only knows norm, ranks and recovery; --minutes and --seed are numbers.`);
+  process.exit(2);
+}
+const numbers = (/** @type {string | undefined} */ list) => list?.split(',').map(Number);
+const base = values.quick ? QUICK : FULL;
+const shapes = {
+  dtypes: /** @type {readonly import('@arfuse/contract').IoDType[]} */ (
+    values.dtypes?.split(',') ?? base.dtypes
+  ),
+  sizes: numbers(values.sizes) ?? base.sizes,
+  hidden: numbers(values.hidden) ?? base.hidden,
+  tokens: numbers(values.tokens) ?? base.tokens,
+};
+const kernels = values.kernels?.split(',') ?? COLLECTIVES;
 const { binding, facts } = openGpu();
-const stream = new binding.Stream(0);
+const capability = Math.round(facts.capability * 10);
+watchdog(minutes + 1);
+const ended = timeLimit(minutes);
+/** @type {Record<string, unknown>} */
+const result = {
+  suite: 'conformance on one GPU',
+  ...provenance(facts),
+  ...versions(binding),
+  seed,
+};
+let failed = false;
 
-/**
- * First difference between the host's buffers and the device's; undefined when all bytes are equal.
- *
- * @param {import('@arfuse/native').NativeNormLaunch} host
- * @param {number} seed
- */
-async function difference(host, seed) {
-  const placed = toDevice(binding, stream, 0, host);
-  stream.norm(placed.launch);
-  const image = new Uint8Array(placed.size);
-  stream.read({ memory: placed.memory, offset: 0 }, image);
-  await stream.sync();
-  binding.arithmetic.norm(host);
-  const guard = brokenGuards(image, placed.buffers);
-  let found =
-    guard === undefined ? undefined : `a byte outside of every buffer was written, at ${guard}`;
-  for (const { host: expected, offset } of placed.buffers) {
-    if (found !== undefined) break;
-    const actual = image.subarray(offset, offset + expected.length);
-    if (Buffer.compare(actual, expected) === 0) continue;
-    const index = expected.findIndex((byte, i) => byte !== actual[i]);
-    found = `buffer of ${expected.length} bytes differs at ${index}: ${actual[index]}, not ${expected[index]} (seed ${seed})`;
-  }
-  placed.memory.close();
-  return found;
+if (parts.includes('norm')) {
+  const norm = await runNormCases(binding, { quick: values.quick, seed });
+  for (const { run, dtype, hidden, rows, found } of norm.failures.slice(0, 20))
+    console.log(`${run}, ${dtype}, ${rows} × ${hidden}: ${found}`);
+  console.log(`norm kernel: ${norm.passed} passed, ${norm.failures.length} failed`);
+  failed ||= norm.failures.length > 0 || norm.passed === 0;
+  result.norm = norm;
 }
-
-/** @type {import('@arfuse/native').NativeDtype[]} */
-const DTYPES = ['bf16', 'f16', 'f32'];
-const HIDDEN = [64, 360, 1024, 2560, 2880, 4096, 5120, 7168, 8192, 16_384, 40_000, 65_528, 65_536];
-/** From 257 on, launches have another shape. */
-const ROWS = [1, 2, 3, 7, 16, 63, 257];
-let passed = 0;
-const failures = [];
-let seed = Date.now() % 2 ** 31;
-const first = seed;
-for (const run of RUNS) {
-  for (const dtype of DTYPES) {
-    for (const hidden of HIDDEN) {
-      for (const rows of ROWS) {
-        if (rows * hidden > 2_200_000) continue;
-        seed += 1;
-        const host = launchOf(binding.arithmetic, run, dtype, rows, hidden, seed, seed % 256);
-        if (!host) continue;
-        const found = await difference(host, seed).catch(
-          (error) => `${error.code}: ${error.message}`,
-        );
-        if (found === undefined) passed += 1;
-        else failures.push({ run: run.name, dtype, hidden, rows, found });
-      }
-    }
-  }
+const shared = parts.some((part) => part !== 'norm') ? sharedGpu(binding) : undefined;
+if (shared) {
+  const faults = await selfCheck(shared.checker, binding, seed);
+  for (const fault of faults.slice(0, 12)) console.log(fault);
+  console.log(
+    `checks on the GPU: ${faults.length === 0 ? 'as on the host' : 'other than on the host'}`,
+  );
+  failed ||= faults.length > 0;
+  result.checks = { faults };
 }
-for (const { run, dtype, hidden, rows, found } of failures.slice(0, 20))
-  console.log(`${run}, ${dtype}, ${rows} × ${hidden}: ${found}`);
-if (out !== undefined) {
-  const result = {
-    suite: 'norm conformance',
-    ...facts,
-    seed: first,
-    passed,
-    failures,
+if (shared && !failed && parts.includes('ranks')) {
+  const ranks = await checkExecution({
+    ...shapes,
+    ...shared,
+    kernels,
+    backends: BACKENDS,
+    capability,
+    seed,
+    specialUpTo: 64,
+    watched: 2 ** 20,
+    sampled: 16,
+    ended,
+    ...(values.from === undefined ? {} : { from: values.from }),
+    onShape: (name) => console.error(`${Math.round(performance.now() / 1000)} s: ${name}`),
+  });
+  console.log(formatExecutionReport(ranks));
+  failed ||= !ranks.passed;
+  result.ranks = {
+    ...shapes,
+    kernels,
+    proof:
+      'Every element of every result at rank 0 was compared on the GPU with what arfuse’s arithmetic computes on the host of the same generated inputs, and every other rank bit by bit with rank 0. Behind a first norm that is not exact, 16 rows of each case were computed from the one that was found.',
+    ...ranks,
   };
-  writeFileSync(out, `${JSON.stringify(result, null, 2)}\n`);
 }
-console.log(`${passed} passed, ${failures.length} failed`);
-process.exitCode = failures.length > 0 ? 1 : 0;
+if (shared && parts.includes('recovery')) {
+  const recoveries = [];
+  for (const kernel of kernels)
+    for (const size of values.quick ? [2] : shapes.sizes) {
+      const report = await checkRecovery({
+        ...shared,
+        kernel,
+        devices: shared.devices(size),
+        backends: BACKENDS,
+        capability,
+        rounds: values.quick ? 6 : 50,
+        after: values.quick ? 100 : 1000,
+        seed,
+        ended,
+      });
+      recoveries.push(report);
+      const { rounds, asked, operations, msAfterDeadline: ms, faults, refused } = report;
+      console.log(
+        `recovery of ${kernel}, N=${size}: ${refused ? `refused: ${refused.join(' ')}` : `${rounds} of ${asked} rounds, ${operations} operations after them, errors ${ms?.median.toFixed(1)} ms after the deadline (at most ${ms?.max.toFixed(1)})`}`,
+      );
+      for (const fault of faults) console.log(`     ${fault}`);
+      failed ||= !refused && (!report.passed || rounds < asked);
+    }
+  result.recovery = recoveries;
+}
+await shared?.close();
+if (values.out !== undefined)
+  writeFileSync(values.out, `${JSON.stringify({ ...result, minutes }, null, 2)}\n`);
+console.log(failed ? 'failed' : 'passed');
+process.exit(failed ? 1 : 0);

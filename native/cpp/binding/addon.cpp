@@ -2,9 +2,11 @@
 
 #include "arguments.hpp"
 #include "arithmetic.hpp"
+#include "check_functions.hpp"
 #include "exchange_arguments.hpp"
 #include "fusion_arguments.hpp"
 #if defined(ARFUSE_CUDA)
+#include "../check/check.hpp"
 #include "../device/abandoned.hpp"
 #include "../device/devices.hpp"
 #include "../exchange/exchange.hpp"
@@ -32,7 +34,7 @@
 namespace {
 
 /** Raised with every change of what the loader's TypeScript relies on. */
-constexpr int kAbi = 5;
+constexpr int kAbi = 6;
 
 #if defined(ARFUSE_CUDA)
 /** `devices()`: what the CUDA runtime sees. Opens the driver, so it is called in a child process only. */
@@ -78,6 +80,7 @@ void load_kernels(const Napi::CallbackInfo& info) {
     arfuse::check(arfuse::load_norm_kernels(), "cudaFuncGetAttributes");
     arfuse::check(arfuse::load_add_kernels(), "cudaFuncGetAttributes");
     arfuse::check(arfuse::load_exchange_kernels(), "cudaFuncGetAttributes");
+    arfuse::check(arfuse::load_check_kernels(), "cudaFuncGetAttributes");
 #if defined(ARFUSE_FLASHINFER)
     int major = 0;
     arfuse::check(cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, device), "cudaDeviceGetAttribute");
@@ -90,6 +93,7 @@ void load_kernels(const Napi::CallbackInfo& info) {
 Napi::Object initialise(Napi::Env env, Napi::Object exports) {
   exports.Set("abi", kAbi);
   exports.Set("arithmetic", arfuse::binding::arithmetic(env));
+  exports.Set("check", arfuse::binding::check_functions(env));
   exports.Set("exchange", arfuse::binding::exchange_functions(env));
   exports.Set("fusion", arfuse::binding::fusion_functions(env));
 #if defined(ARFUSE_FLASHINFER)

@@ -22,7 +22,7 @@ import { join } from 'node:path';
  * The committed results of GPU programs, oldest GPU first.
  *
  * @param {string} folder
- * @returns {{ benches: Bench[], tests: Test[] }}
+ * @returns {{ benches: Bench[], tests: Test[], proofs: import('./gpu-proof.mjs').Proof[], soaks: import('./gpu-proof.mjs').Soak[] }}
  */
 export function gpuResults(folder) {
   const files = readdirSync(folder)
@@ -30,5 +30,10 @@ export function gpuResults(folder) {
     .sort()
     .map((name) => JSON.parse(readFileSync(join(folder, name), 'utf8')));
   const of = (/** @type {string} */ suite) => files.filter((file) => file.suite === suite);
-  return { benches: of('gpu bench'), tests: of('norm conformance') };
+  return {
+    benches: of('gpu bench'),
+    tests: of('norm conformance'),
+    proofs: of('conformance on one GPU'),
+    soaks: of('soak on one GPU'),
+  };
 }

@@ -1,3 +1,4 @@
+import { proofLines } from './gpu-proof.mjs';
 import { copyNote, normTable, torchNote } from './norm-table.mjs';
 
 const BEGIN = '<!-- from docs/results, by "pnpm docs:patterns" -->';
@@ -67,15 +68,16 @@ function fusedLines({ device, sections: { fused } }) {
  * A page with its section about GPUs written anew from the committed results.
  *
  * @param {string} page
- * @param {{ benches: readonly Bench[], tests: readonly Test[] }} results
+ * @param {ReturnType<typeof import('./gpu-results.mjs').gpuResults>} results
  */
-export function withGpuSection(page, { benches, tests }) {
+export function withGpuSection(page, { benches, tests, proofs, soaks }) {
   const [from, to] = [page.indexOf(BEGIN), page.indexOf(END)];
   if (from < 0 || to < from) throw new Error(`the page has no "${BEGIN}" before "${END}"`);
   const measured = benches.filter(({ sections }) => sections.norm);
   const text = [
     BEGIN,
     ...tests.flatMap((test) => [testLine(test), '']),
+    ...proofLines(proofs, soaks),
     ...benches.flatMap(launchLines),
     'Times of one launch of the norm kernel in µs: bf16, add + RMSNorm, then FP8; median (p10 to p90) of launches in a captured',
     'graph. "of copy" is the time of a copy of as many bytes over it, "PyTorch" that of PyTorch\'s compiled form over it: more than',

@@ -4,7 +4,6 @@ import {
   findStage,
   type IoDType,
   type Plan,
-  type PlanSegment,
   UsageError,
 } from '@arfuse/contract';
 import { Random } from '@arfuse/reference';
@@ -15,7 +14,7 @@ import { type Checker, type CheckerContext, hostChecker } from './checker.ts';
 import type { CodesKind } from './codes.ts';
 import type { Combination } from './execution-plan.ts';
 import { executionPlan, siteOf } from './execution-plan.ts';
-import { type Expect, referenceExpect } from './expected.ts';
+import { type ExecutionCase, type Expect, referenceExpect } from './expected.ts';
 import { ExecutionRecorder, type ExecutionReport } from './report.ts';
 import type { ExecutionRule } from './rules.ts';
 import { CaseRun, resultBytes } from './run-case.ts';
@@ -59,9 +58,14 @@ export interface ExecutionOptions {
   readonly from?: string;
   /** Ends the run before the next shape when it says so. */
   readonly ended?: () => boolean;
+  /** Told of the cases that come next, so that expected results can be made beforehand. */
+  readonly ahead?: (asked: ExecutionCase) => void;
   /** Called when a shape begins. */
   readonly onShape?: (name: string) => void;
 }
+
+/** Cases between what runs and what is announced. */
+const AHEAD = 8;
 
 /** Times that a shape is opened anew after a kernel broke its executors. */
 const MOST_REOPENED = 3;
@@ -106,9 +110,9 @@ interface NamedCase {
   readonly combination: Combination;
   /** Of the combination. */
   readonly index: number;
-  readonly segment: PlanSegment;
   readonly tokens: number;
   readonly kind: CodesKind;
+  readonly asked: ExecutionCase;
 }
 
 /** Runs the cases of one shape. */
@@ -155,17 +159,24 @@ class ShapeRun {
       );
   }
 
-  /** In the order in which they run: all combinations of an input, then the next input. */
+  /** In the order in which they run: of each input all kernels of a chain, then the next chain. */
   #cases(combinations: readonly Combination[], tokens: readonly number[]): NamedCase[] {
-    const { specialUpTo = Number.POSITIVE_INFINITY } = this.#options;
+    const { specialUpTo = Number.POSITIVE_INFINITY, chains } = this.#options;
+    const order = new Map(chains.map(({ name }, i) => [name, i]));
+    const byChain = [...combinations.entries()].sort(
+      ([, a], [, b]) => order.get(a.chain)! - order.get(b.chain)!,
+    );
     return tokens.flatMap((count) =>
       (['usual', 'special', 'integers'] as const).flatMap((kind) =>
-        combinations.flatMap((combination, index) => {
+        byChain.flatMap(([index, combination]) => {
           const segment = combination.segments.get(count);
           if (!segment || (kind === 'special' && count > specialUpTo)) return [];
           if (sumIsOpen({ segment }) !== (kind === 'integers')) return [];
           const name = `${this.#shape.name}, ${combination.kernel}, ${combination.chain}, ${count} tokens, ${kind}`;
-          return [{ name, combination, index, segment, tokens: count, kind }];
+          const seed = this.#seeds.fork(`${count} ${kind}`).word();
+          const { site } = combination;
+          const asked = { site, segment, size: this.#shape.size, tokens: count, seed, kind };
+          return [{ name, combination, index, tokens: count, kind, asked }];
         }),
       ),
     );
@@ -199,11 +210,11 @@ class ShapeRun {
     const bound = new Map<number, { bindings: readonly number[]; steps: readonly number[] }>();
     let done = 0;
     try {
-      for (const { name, combination, index, segment, tokens, kind } of cases) {
+      for (const { name, combination, index, tokens, kind, asked } of cases) {
+        const coming = cases[done + AHEAD];
+        if (coming) this.#options.ahead?.(coming.asked);
         done += 1;
         const { site } = combination;
-        const seed = this.#seeds.fork(`${tokens} ${kind}`).word();
-        const asked = { site, segment, size: stand.size, tokens, seed, kind };
         try {
           const launch = bound.get(index) ?? bind(stand, index);
           bound.set(index, launch);

@@ -1,6 +1,14 @@
 export { type Bound, boundsOf } from './bounds.ts';
 export { CONFORMANCE_CHAINS, type ConformanceChain } from './chains.ts';
 export { checkExecution, type ExecutionOptions } from './check-execution.ts';
+export { checkRecovery, type RecoveryOptions, type RecoveryReport } from './check-recovery.ts';
+export {
+  checkSoak,
+  type SoakMemory,
+  type SoakOptions,
+  type SoakReport,
+  type SoakShape,
+} from './check-soak.ts';
 export {
   type Answer,
   type Checker,
@@ -18,6 +26,7 @@ export {
   makeCodes,
   STREAMS,
 } from './codes.ts';
+export { deviceChecking } from './device-checker.ts';
 export { type Distances, measure, POISON, type ScaledCodes, ULP_CLASSES } from './distances.ts';
 export {
   type Combination,
@@ -26,6 +35,7 @@ export {
   type Refusal,
 } from './execution-plan.ts';
 export { caseInputs, type ExecutionCase, type Expect, referenceExpect } from './expected.ts';
+export { type FillCodes, hostExpect } from './host-expect.ts';
 export {
   type DistanceCount,
   type ExecutionCheck,
@@ -33,3 +43,5 @@ export {
   formatExecutionReport,
 } from './report.ts';
 export { EXECUTION_RULES, type ExecutionRule, type Fault } from './rules.ts';
+export { resultBytes } from './run-case.ts';
+export { scaleByteCount, scalePlace } from './scale-places.ts';

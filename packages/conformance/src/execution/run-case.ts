@@ -65,13 +65,29 @@ export class CaseRun {
     const faults: Fault[] = [];
     for (let run = 0; run < 2 * repeats && faults.length === 0; run += 1) {
       const graph = run >= repeats;
-      this.#poison();
-      await this.#launch(launch, graph);
       const how = `launch ${run + 1}, ${graph ? 'as a graph' : 'eager'}`;
-      for (const fault of await this.#look(expected, run))
+      for (const fault of await this.#attempt(launch, graph, expected, run))
         faults.push({ ...fault, found: `${how}: ${fault.found}` });
     }
     return faults;
+  }
+
+  /** One launch, eager or as a graph. @returns every broken rule */
+  async once(launch: CaseLaunch, graph: boolean): Promise<Fault[]> {
+    const expected = await this.#runner.expect(this.#case);
+    await this.#runner.checker.expect(expected);
+    return await this.#attempt(launch, graph, expected, 0);
+  }
+
+  async #attempt(
+    launch: CaseLaunch,
+    graph: boolean,
+    expected: ResultBytes,
+    run: number,
+  ): Promise<Fault[]> {
+    this.#poison();
+    await this.#launch(launch, graph);
+    return await this.#look(expected, run);
   }
 
   #poison(): void {
@@ -151,7 +167,7 @@ export class CaseRun {
           },
         );
     }
-    this.#askOutside(ask);
+    this.#askOutside(ask, run === 2 * this.#runner.repeats - 1);
     const answers = await checker.ask(questions);
     const faults: Fault[] = [];
     for (const [i, answer] of answers.entries()) {
@@ -194,7 +210,11 @@ export class CaseRun {
     };
   }
 
-  #askOutside(ask: (question: Question, judge: (answer: Answer) => Fault | undefined) => void) {
+  /** @param guards - whether the guard bands are looked at too: what a launch wrote there is still there after the last one */
+  #askOutside(
+    ask: (question: Question, judge: (answer: Answer) => Fault | undefined) => void,
+    guards: boolean,
+  ): void {
     const { stand } = this.#runner;
     const outside =
       (rank: number, what: string) =>
@@ -217,6 +237,7 @@ export class CaseRun {
             outside(rank, `behind the end of "${output}"`),
           );
       }
+      if (!guards) continue;
       for (const { place, behind, bytes, after } of stand.guards(rank))
         ask(
           { kind: 'byte', found: place, behind, bytes, byte: GUARD_BYTE },
