@@ -57,6 +57,8 @@ export const NATIVE_FINDINGS_BYTES = 64;
 export interface NativeCheck {
   /** Codes on the host, in every addon. */
   codes(spec: NativeCodes, out: NodeJS.TypedArray): void;
+  /** Bytes of a device's memory that are in use, by all processes together. */
+  bytesInUse?(device: number): number;
   prepareCodes?(device: number, spec: NativeCodes & { readonly out: DevicePlace }): DeviceLaunch;
   prepareComparison?(device: number, comparison: NativeComparison): DeviceLaunch;
   prepareUniform?(device: number, uniform: NativeUniform): DeviceLaunch;

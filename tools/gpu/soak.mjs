@@ -61,13 +61,15 @@ const report = await checkSoak({
   operations,
   capability: Math.round(facts.capability * 10),
   seed,
+  deviceBytes: () => binding.check.bytesInUse?.(0) ?? 0,
   ended: timeLimit(minutes),
   onProgress: (done) => console.error(`${Math.round(performance.now() / 1000)} s: ${done}`),
 });
 for (const fault of report.faults) console.log(fault);
-for (const { operations: after, hostBytes, heapBytes } of report.memory)
+const mebibytes = (/** @type {number} */ bytes) => Math.round(bytes / 2 ** 20);
+for (const { operations: after, hostBytes, heapBytes, deviceBytes = 0 } of report.memory)
   console.log(
-    `after ${after} operations: ${Math.round(hostBytes / 2 ** 20)} MiB of host memory, ${Math.round(heapBytes / 2 ** 20)} MiB of heap`,
+    `after ${after} operations: ${mebibytes(hostBytes)} MiB of host memory, ${mebibytes(heapBytes)} MiB of heap, ${mebibytes(deviceBytes)} MiB of the GPU's`,
   );
 const { operations: done, graphReplays, seconds } = report;
 console.log(

@@ -58,8 +58,8 @@ const soak: Soak = {
   graphReplays: 33_000,
   faults: [],
   memory: [
-    { operations: 10_000, hostBytes: 500 * 2 ** 20, heapBytes: 1 },
-    { operations: 100_000, hostBytes: 501 * 2 ** 20, heapBytes: 1 },
+    { operations: 10_000, hostBytes: 500 * 2 ** 20, heapBytes: 1, deviceBytes: 7 * 2 ** 20 },
+    { operations: 100_000, hostBytes: 501 * 2 ** 20, heapBytes: 1, deviceBytes: 7 * 2 ** 20 },
   ],
   seconds: 321.4,
 };
@@ -82,7 +82,9 @@ describe('proofs on GPUs in docs/performance.md', () => {
     expect(text).toContain('| `@acme/fast/one` | adds bf16. | 40 |');
     expect(text).toContain('| `@acme/fast/one` | 2 | 50 of 50 | 50,000 | 0 | 1.3 | 9.0 |');
     expect(text).toContain('100,000 of 100,000 operations, 33,000 of them graph replays, in 321 s');
-    expect(text).toContain('500 MiB after 10,000 operations and 501 MiB after 100,000');
+    expect(text).toContain(
+      'Memory in MiB after 10,000 and after 100,000 operations: host 500 and 501, GPU 7 and 7.',
+    );
     expect(text).not.toContain('Not run on a GPU yet');
   });
 

@@ -5,6 +5,7 @@
 #include "norm_arguments.hpp"
 #if defined(ARFUSE_CUDA)
 #include "../check/check_launch.hpp"
+#include "../device/device_guard.hpp"
 #include "cuda_call.hpp"
 #include "device_memory.hpp"
 #include "launch.hpp"
@@ -81,6 +82,18 @@ Napi::Value prepare_codes(const Napi::CallbackInfo& info) {
   return LaunchObject::wrap(std::make_unique<CodesLaunch>(device, rows, spec, out), given);
 }
 
+/** `bytesInUse(device)`: of all processes together. */
+Napi::Value bytes_in_use(const Napi::CallbackInfo& info) {
+  const int device = ordinal_of(info[0]);
+  std::size_t free = 0;
+  std::size_t total = 0;
+  cuda_call(info.Env(), [&] {
+    const DeviceGuard guard(device);
+    arfuse::check(cudaMemGetInfo(&free, &total), "cudaMemGetInfo");
+  });
+  return Napi::Number::New(info.Env(), static_cast<double>(total - free));
+}
+
 Findings* findings_of(Napi::Object given) {
   return static_cast<Findings*>(device_pointer(given.Get("findings"), "findings", sizeof(Findings)));
 }
@@ -134,6 +147,7 @@ Napi::Object check_functions(Napi::Env env) {
   Napi::Object functions = Napi::Object::New(env);
   functions.Set("codes", Napi::Function::New(env, codes, "codes"));
 #if defined(ARFUSE_CUDA)
+  functions.Set("bytesInUse", Napi::Function::New(env, bytes_in_use, "bytesInUse"));
   functions.Set("prepareCodes", Napi::Function::New(env, prepare_codes, "prepareCodes"));
   functions.Set("prepareComparison", Napi::Function::New(env, prepare_comparison, "prepareComparison"));
   functions.Set("prepareUniform", Napi::Function::New(env, prepare_uniform, "prepareUniform"));

@@ -90,7 +90,7 @@ function soakLines({
   const [first, last] = [memory[0], memory.at(-1)];
   const grown =
     first && last
-      ? ` Host memory was ${mebibytes(first.hostBytes)} MiB after ${count(first.operations)} operations and ${mebibytes(last.hostBytes)} MiB after ${count(last.operations)}.`
+      ? ` Memory in MiB after ${count(first.operations)} and after ${count(last.operations)} operations: host ${mebibytes(first.hostBytes)} and ${mebibytes(last.hostBytes)}${first.deviceBytes && last.deviceBytes ? `, GPU ${mebibytes(first.deviceBytes)} and ${mebibytes(last.deviceBytes)}` : ''}.`
       : '';
   return [
     `\`pnpm gpu:soak\` on ${device} (${date}, seed ${seed}): ${count(operations)} of ${count(asked)} operations, ${count(graphReplays)} of them graph replays, in ${Math.round(seconds)} s, ${faults.length === 0 ? 'every result right' : `${faults.length} wrong`}.${grown}`,
