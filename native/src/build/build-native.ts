@@ -87,19 +87,23 @@ export async function buildNative(options: NativeBuildOptions = {}): Promise<Nat
     ARFUSE_FLASHINFER_INCLUDE: toolchain.flashinferInclude,
     ARFUSE_FLASHINFER_VERSION: toolchain.flashinferVersion,
   };
-  const { code, output } = await runProgram(
-    process.execPath,
-    [
-      require.resolve('cmake-js/bin/cmake-js'),
-      'build',
-      '--directory',
-      folder,
-      '--parallel',
-      String(availableParallelism()),
-      ...Object.entries(settings).map(([name, value]) => `--CD${name}=${value}`),
-    ],
-    { cwd: folder, ...(options.signal === undefined ? {} : { signal: options.signal }) },
-  );
+  const cmake = (phase: 'configure' | 'build') =>
+    runProgram(
+      process.execPath,
+      [
+        require.resolve('cmake-js/bin/cmake-js'),
+        phase,
+        '--directory',
+        folder,
+        '--parallel',
+        String(availableParallelism()),
+        ...Object.entries(settings).map(([name, value]) => `--CD${name}=${value}`),
+      ],
+      { cwd: folder, ...(options.signal === undefined ? {} : { signal: options.signal }) },
+    );
+  // A folder that is configured already would keep the architectures and headers of its last build.
+  const configured = await cmake('configure');
+  const { code, output } = configured.code === 0 ? await cmake('build') : configured;
   const path = join(folder, 'build/Release/arfuse.node');
   if (code !== 0) {
     const lines = output.trim().split('\n');
