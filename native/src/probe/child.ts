@@ -24,6 +24,15 @@ function loadedFrom(library: RegExp): string | null {
 const placesOf = (failures: readonly ProbedPlace[] = []): ProbedPlace[] =>
   failures.map(({ path, message }) => ({ path, message }));
 
+/** Why something could not be loaded, and where it was looked for. */
+function absence(error: unknown): { message: string; failures: ProbedPlace[] } {
+  const failures = NativeError.isInstance(error) ? error.details.failures : undefined;
+  return {
+    message: (error as Error).message,
+    failures: placesOf(failures as readonly ProbedPlace[] | undefined),
+  };
+}
+
 function probeAddon(): NativeBinding | undefined {
   tell({ begins: 'addon' });
   try {
@@ -41,14 +50,7 @@ function probeAddon(): NativeBinding | undefined {
     });
     return binding;
   } catch (error) {
-    const failures = NativeError.isInstance(error) ? error.details.failures : undefined;
-    tell({
-      addon: {
-        loaded: false,
-        message: (error as Error).message,
-        failures: placesOf(failures as readonly ProbedPlace[] | undefined),
-      },
-    });
+    tell({ addon: { loaded: false, ...absence(error) } });
     return undefined;
   }
 }
@@ -67,14 +69,7 @@ function probeNccl(binding: NativeBinding): void {
     const { version, file } = library;
     tell({ nccl: { found: true, version, path: file, failures: placesOf(failures) } });
   } catch (error) {
-    const failures = NativeError.isInstance(error) ? error.details.failures : undefined;
-    tell({
-      nccl: {
-        found: false,
-        message: (error as Error).message,
-        failures: placesOf(failures as readonly ProbedPlace[] | undefined),
-      },
-    });
+    tell({ nccl: { found: false, ...absence(error) } });
   }
 }
 

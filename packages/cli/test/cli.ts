@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -56,6 +56,20 @@ export function temporaryFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), 'arfuse-cli-'));
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
   return folder;
+}
+
+/** The plan of {@link TINY} for {@link TARGET}, as JSON. */
+export async function tinyPlan(): Promise<string> {
+  const { code, out, err } = await arfuse(['plan', TINY, '--target', TARGET, '--json']);
+  if (code !== 0) throw new Error(`the plan of the tests was not made: ${err}`);
+  return out;
+}
+
+/** A file of this test's own that holds a plan. */
+export function planFileOf(plan: string): string {
+  const path = join(temporaryFolder(), 'plan.json');
+  writeFileSync(path, plan);
+  return path;
 }
 
 /** Lines that are wider than 100 columns, or end in a blank. */

@@ -1,20 +1,12 @@
-import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { arfuse, badLines, TARGET, TINY, temporaryFolder } from './cli.ts';
+import { arfuse, badLines, planFileOf, tinyPlan } from './cli.ts';
 
 let plan: string;
 beforeAll(async () => {
-  const { code, out } = await arfuse(['plan', TINY, '--target', TARGET, '--json']);
-  expect(code).toBe(0);
-  plan = out;
+  plan = await tinyPlan();
 }, 60_000);
 
-function planFile(): string {
-  const path = join(temporaryFolder(), 'plan.json');
-  writeFileSync(path, plan);
-  return path;
-}
+const planFile = (): string => planFileOf(plan);
 
 async function text(args: readonly string[]): Promise<string> {
   const ran = await arfuse(args);

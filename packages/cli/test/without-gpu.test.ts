@@ -1,23 +1,16 @@
-import { existsSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync } from 'node:fs';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { arfuse, badLines, TARGET, TINY, temporaryFolder } from './cli.ts';
+import { arfuse, badLines, planFileOf, tinyPlan } from './cli.ts';
 
 /** A driver is there: these tests are about machines without one. */
 const driver = existsSync('/proc/driver/nvidia/version');
 
 let plan: string;
 beforeAll(async () => {
-  const { code, out } = await arfuse(['plan', TINY, '--target', TARGET, '--json']);
-  expect(code).toBe(0);
-  plan = out;
+  plan = await tinyPlan();
 }, 60_000);
 
-function planFile(): string {
-  const path = join(temporaryFolder(), 'plan.json');
-  writeFileSync(path, plan);
-  return path;
-}
+const planFile = (): string => planFileOf(plan);
 
 describe.skipIf(driver)('a machine without a GPU (skipped where there is a driver)', () => {
   it.each([

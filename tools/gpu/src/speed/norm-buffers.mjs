@@ -151,14 +151,18 @@ export class NormBuffers {
    */
   async onHost(stream, set, rows) {
     const launch = { ...this.launch(set), rows };
-    /** @type {{ host: Uint8Array, place: any }[]} */
+    /** @type {{ host: Uint8Array, place: import('@arfuse/contract').DevicePlace }[]} */
     const outputs = [];
     const { hidden } = launch;
-    const read = (/** @type {any} */ place, /** @type {any} */ array) => {
+    /** @type {<A extends NodeJS.TypedArray>(place: import('@arfuse/contract').DevicePlace, array: A) => A} */
+    const read = (place, array) => {
       stream.read(place, array);
       return array;
     };
-    const output = (/** @type {any} */ place, /** @type {number} */ bytes) => {
+    const output = (
+      /** @type {import('@arfuse/contract').DevicePlace} */ place,
+      /** @type {number} */ bytes,
+    ) => {
       const host = new Uint8Array(bytes).fill(0xa5);
       outputs.push({ host, place });
       return host;
