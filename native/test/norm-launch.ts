@@ -66,7 +66,9 @@ function quantiser(
     data: new Float64Array((rows * hidden) / group).fill(1),
   };
   const bytes = scaleBytes(logical, quant.scaleLayout).length;
-  const scaleOut = quant.scaleDtype === 'f32' ? new Float32Array(bytes / 4) : new Uint8Array(bytes);
+  const scaleOut = (
+    quant.scaleDtype === 'f32' ? new Float32Array(bytes / 4) : new Uint8Array(bytes)
+  ).fill(POISON);
   outputs.scale = scaleOut;
   return {
     ...common,

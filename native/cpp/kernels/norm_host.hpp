@@ -141,7 +141,7 @@ class NormHost {
     for (std::size_t i = 0; i < 8; ++i)
       out[i] = static_cast<std::uint8_t>(quantise_e2m1(value_[from + 2 * i], factor) |
                                          (quantise_e2m1(value_[from + 2 * i + 1], factor) << 4));
-    store_block_scale(quant, row, block, blocks, scale);
+    store_block_scale(quant, params_.rows, row, block, blocks, scale);
   }
 
   const NormParams& params_;

@@ -206,7 +206,7 @@ __global__ void __launch_bounds__(max_threads(kVectors), 1) norm_kernel(const No
       packed[i] = static_cast<std::uint8_t>(quantise_e2m1(x[2 * i], factor) |
                                             (quantise_e2m1(x[2 * i + 1], factor) << 4));
     *reinterpret_cast<std::uint32_t*>(quant.out + (start + at) / 2) = *reinterpret_cast<const std::uint32_t*>(packed);
-    if (at % 16 == 0) store_block_scale(quant, row, at / 16, blocks, scale);
+    if (at % 16 == 0) store_block_scale(quant, params.rows, row, at / 16, blocks, scale);
   });
 }
 
