@@ -22,7 +22,7 @@ export interface RecoveryOptions {
   readonly tokens?: number;
   /** Times that a rank does not come: alone, and inside a captured step of 8, in turn. Default 50. */
   readonly rounds?: number;
-  /** Operations after each of them, the first and the last of which are checked. Default 1,000. */
+  /** Operations after each of them; the first, and every 64th from there to the last, are checked. Default 1,000. */
   readonly after?: number;
   /** Milliseconds until the others give up. Default 200. */
   readonly deadlineMs?: number;
@@ -54,7 +54,7 @@ export interface RecoveryReport {
 /** Sites of a captured step. */
 const STEP_SITES = 8;
 
-/** Operations between two waits. */
+/** Operations from one that is checked to the next. */
 const BURST = 64;
 
 interface Round {
@@ -120,24 +120,24 @@ class Ranks {
     return { ms, faults };
   }
 
-  /** Checked operations first and last, eager ones and captured steps between them. */
+  /** Eager operations and captured steps, of which the first is checked and then the last of each burst. */
   async goOn(): Promise<string[]> {
     const { after = 1000 } = this.#options;
-    const faults = await this.#checked();
-    let left = after - 2;
-    while (left > 0 && faults.length === 0) {
-      const burst = Math.min(BURST, left);
-      for (let i = 0; i < burst; i += 1)
+    let graph = false;
+    for (let done = 0; done < after; graph = !graph) {
+      const burst = done === 0 ? 1 : Math.min(BURST, after - done);
+      for (let i = 0; i < burst - 1; i += 1)
         if (i % 4 === 3) this.#stand.step(this.#single, this.#case.tokens);
         else this.#stand.launch(this.#bindings, this.#case.tokens);
-      await this.#stand.sync();
+      const faults = await this.#checked(graph);
+      done += burst;
       this.operations += burst;
-      left -= burst;
+      if (faults.length > 0) return faults.map((fault) => `operation ${done} after it: ${fault}`);
     }
-    return faults.length > 0 ? faults : await this.#checked();
+    return [];
   }
 
-  async #checked(): Promise<string[]> {
+  async #checked(graph: boolean): Promise<string[]> {
     const run = new CaseRun(this.#case, {
       stand: this.#stand,
       checker: this.#checker,
@@ -148,8 +148,7 @@ class Ranks {
       sampled: 16,
       count: () => {},
     });
-    const faults = await run.run({ bindings: this.#bindings, steps: this.#single });
-    this.operations += 2;
+    const faults = await run.once({ bindings: this.#bindings, steps: this.#single }, graph);
     return faults.map(({ rule, found }) => `${rule}: ${found}`);
   }
 
