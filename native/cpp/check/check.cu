@@ -35,7 +35,9 @@ __device__ void note(const ComparisonParams& params, std::uint32_t x, std::uint3
   Findings& findings = *params.findings;
   const auto inverse = ~static_cast<unsigned int>(at);
   atomicAdd(&findings.different, 1u);
-  if (poisoned) {
+  std::uint32_t ulps = ulps_between(params.format, x, y);
+  // A step from what is expected, the poison is a result as good as its neighbour.
+  if (poisoned && ulps > 1) {
     atomicAdd(&findings.unwritten, 1u);
     atomicMax(&findings.first_unwritten, inverse);
     return;
@@ -47,7 +49,6 @@ __device__ void note(const ComparisonParams& params, std::uint32_t x, std::uint3
     atomicMax(&findings.first_lost_nan, inverse);
     return;
   }
-  std::uint32_t ulps = ulps_between(params.format, x, y);
   if (ulps > 1 && params.scaled.found != nullptr) {
     const float scale_a = scale_of(params.scaled, params.scaled.found, at, rows);
     const float scale_b = scale_of(params.scaled, params.scaled.expected, at, rows);

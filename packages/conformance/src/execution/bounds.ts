@@ -14,14 +14,22 @@ export interface Bound {
   readonly why: string;
 }
 
-/** ULP of float32 in one of the dtype: what one step of a norm is in the scale that follows from it. */
-const STEP_IN_F32: Readonly<Record<IoDType, number>> = { bf16: 2 ** 16, f16: 2 ** 13, f32: 1 };
-
 /**
  * Sums of squares in another order round a norm to the other side in 16 bits. In float32 nothing hides the order: with up to
  * 40 roundings on the way, halved by the root, both stay within 16 ULP.
  */
 const normUlps = (dtype: DType): number => (dtype === 'f32' ? 16 : 1);
+
+/** ULP of float32 in one of the dtype. */
+const STEP_IN_F32: Readonly<Record<IoDType, number>> = { bf16: 2 ** 16, f16: 2 ** 13, f32: 1 };
+
+/**
+ * ULP of float32 that a scale moves with its norm: `norm / 448`, and 448 is 7/4 of a power of two, so that a step at the
+ * bottom of the norm's binade is 8/7 of as many steps in the binade of the scale. The quotient rounds too, and so may a norm
+ * that is read before its rounding.
+ */
+const scaleUlps = (dtype: IoDType): number =>
+  Math.ceil((STEP_IN_F32[dtype] * normUlps(dtype) * 8) / 7) + 16;
 
 /** Whether the order of the sum is left open, so that only sums that are exact in any order can be foretold. */
 export function sumIsOpen({ segment: { numerics } }: Pick<ExecutionCase, 'segment'>): boolean {
@@ -55,8 +63,7 @@ export function boundsOf(
     if (output === 'quant') return { ulps: 1, why: `${other}, and is quantised` };
     if (output !== 'scale') return same;
     const quant = findStage(site.stages, 'quant');
-    const ulps =
-      quant?.scaleDtype === 'f32' ? STEP_IN_F32[site.dtype] * normUlps(site.dtype) + 16 : 1;
+    const ulps = quant?.scaleDtype === 'f32' ? scaleUlps(site.dtype) : 1;
     return { ulps, why: `${other}, and scales follow from it` };
   };
   return new Map(site.outputs.map((output) => [output, most(output)]));

@@ -5,6 +5,7 @@ import { CONFORMANCE_CHAINS, type ConformanceChain } from './chains.ts';
 import { type Checker, type CheckerContext, hostChecker } from './checker.ts';
 import { type Combination, executionPlan, siteOf } from './execution-plan.ts';
 import { type ExecutionCase, type Expect, referenceExpect } from './expected.ts';
+import { memoryGrowth, type SoakMemory } from './memory-growth.ts';
 import { type CaseLaunch, CaseRun } from './run-case.ts';
 import { ShapeInputs } from './shape-inputs.ts';
 import { Stand } from './stand.ts';
@@ -39,14 +40,6 @@ export interface SoakOptions {
   readonly onProgress?: (operations: number) => void;
 }
 
-/** Memory at a point of a soak, in bytes. */
-export interface SoakMemory {
-  readonly operations: number;
-  readonly hostBytes: number;
-  readonly heapBytes: number;
-  readonly deviceBytes?: number;
-}
-
 /** What a soak found. */
 export interface SoakReport {
   readonly passed: boolean;
@@ -57,7 +50,7 @@ export interface SoakReport {
   readonly operations: number;
   readonly graphReplays: number;
   readonly faults: readonly string[];
-  /** After a tenth, and every tenth from there on. */
+  /** After a tenth, and every tenth from there on; memory that keeps growing is a fault. */
   readonly memory: readonly SoakMemory[];
   readonly seconds: number;
 }
@@ -194,6 +187,7 @@ export async function checkSoak(options: SoakOptions): Promise<SoakReport> {
   } finally {
     for (const shape of shapes) await shape.close();
   }
+  faults.push(...memoryGrowth(memory));
   return {
     passed: faults.length === 0 && done > 0,
     seed,

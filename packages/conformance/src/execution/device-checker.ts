@@ -8,6 +8,9 @@ import { POISON, ULP_CLASSES } from './distances.ts';
 /** Launches of one round, each with findings of its own. */
 const MOST_QUESTIONS = 2048;
 
+/** Launches that are kept to fill inputs again. */
+const MOST_CODES = 1024;
+
 const FARTHEST = 0xffff_ffff;
 const ALIGNMENT = 256;
 
@@ -132,6 +135,10 @@ export function deviceChecking(device: Device): {
       for (const { launch } of known.values()) launch.close();
       known.clear();
     };
+    const forgetCodes = (): void => {
+      for (const launch of made.values()) launch.close();
+      made.clear();
+    };
     const slotted = (key: string, prepare: (findings: RankPlace) => DeviceLaunch) => {
       const found = known.get(key);
       if (found) return found;
@@ -154,6 +161,7 @@ export function deviceChecking(device: Device): {
       },
       generate: (to: RankPlace, spec: CodesSpec) => {
         const key = `${keyOf(to)} ${JSON.stringify(spec)}`;
+        if (made.size >= MOST_CODES) forgetCodes();
         const launch = made.get(key) ?? prepareCodes(ordinal, { ...spec, out: to });
         made.set(key, launch);
         streams[to.rank]!.enqueue(launch, spec.rows);
@@ -187,8 +195,7 @@ export function deviceChecking(device: Device): {
       },
       close: () => {
         forget();
-        for (const launch of made.values()) launch.close();
-        made.clear();
+        forgetCodes();
       },
     };
   };

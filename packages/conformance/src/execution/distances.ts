@@ -13,7 +13,7 @@ export interface Distances {
   readonly codes: number;
   /** Codes that differ in any bit. */
   readonly different: number;
-  /** Of those, codes that are still the poison. */
+  /** Of those, codes that are still the poison; a step from what is expected it is a result as good as its neighbour. */
   readonly unwritten: number;
   /** Of those, numbers where a NaN is expected. */
   readonly lostNan: number;
@@ -108,18 +108,18 @@ export function measure(
       continue;
     }
     totals.different += 1;
-    if (packed ? found[i >> 1] === POISON : x === poison) {
+    const [p, q] = [fromBits(dtype, x), fromBits(dtype, y)];
+    let ulps = ulpDistance(dtype, p, q);
+    if ((packed ? found[i >> 1] === POISON : x === poison) && ulps > 1) {
       totals.unwritten += 1;
       if (first.unwritten < 0) first.unwritten = i;
       continue;
     }
-    const [p, q] = [fromBits(dtype, x), fromBits(dtype, y)];
     if (q !== q && p === p) {
       totals.lostNan += 1;
       if (first.lostNan < 0) first.lostNan = i;
       continue;
     }
-    let ulps = ulpDistance(dtype, p, q);
     if (scaled && ulps > 1) {
       const scales = [scaleOf(scaled, scaled.found, i), scaleOf(scaled, scaled.expected, i)];
       if (scales[0] !== scales[1]) ulps = scaledSteps(dtype, p, q, scales[0]!, scales[1]!);

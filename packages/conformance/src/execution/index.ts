@@ -4,7 +4,6 @@ export { checkExecution, type ExecutionOptions } from './check-execution.ts';
 export { checkRecovery, type RecoveryOptions, type RecoveryReport } from './check-recovery.ts';
 export {
   checkSoak,
-  type SoakMemory,
   type SoakOptions,
   type SoakReport,
   type SoakShape,
@@ -36,6 +35,7 @@ export {
 } from './execution-plan.ts';
 export { caseInputs, type ExecutionCase, type Expect, referenceExpect } from './expected.ts';
 export { type FillCodes, hostExpect } from './host-expect.ts';
+export type { SoakMemory } from './memory-growth.ts';
 export {
   type DistanceCount,
   type ExecutionCheck,
