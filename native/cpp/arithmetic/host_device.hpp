@@ -62,7 +62,16 @@ ARFUSE_HD float divide(float a, float b) {
 #endif
 }
 
-/** `a * b + c` with one rounding: for exact remainders. */
+/** `1 / a`, rounded; cheaper than a division on the GPU. */
+ARFUSE_HD float reciprocal_of(float a) {
+#if defined(__CUDA_ARCH__)
+  return __frcp_rn(a);
+#else
+  return 1.0f / a;
+#endif
+}
+
+/** `a * b + c` with one rounding: for exact remainders, and where the product is exact. */
 ARFUSE_HD float fused(float a, float b, float c) {
 #if defined(__CUDA_ARCH__)
   return __fmaf_rn(a, b, c);

@@ -80,6 +80,9 @@ struct Mean {
 
 inline Mean mean_over(int hidden) { return {static_cast<float>(hidden), 1.0f / static_cast<float>(hidden)}; }
 
+/** What a normed element is multiplied by: `bias + weight`, or the weight itself, whose -0 a sum would lose. */
+ARFUSE_HD float gain_of(float weight, float bias) { return bias == 0.0f ? weight : add(bias, weight); }
+
 /** One normed element in float32, before its rounding to the activation dtype `T`. */
 template <typename T>
 ARFUSE_HD float normed_element(float x, float scale, float gain, WeightMultiply multiplied) {

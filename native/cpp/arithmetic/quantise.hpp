@@ -21,7 +21,7 @@ struct Divisor {
   bool ordinary;
 
   ARFUSE_HD explicit Divisor(float by)
-      : scale(by), reciprocal(divide(1.0f, by)), ordinary(by > 0x1p-60f && by < 0x1p60f) {}
+      : scale(by), reciprocal(reciprocal_of(by)), ordinary(by > 0x1p-60f && by < 0x1p60f) {}
 
   /** `x / scale`, or what e4m3 rounds alike: quotients below 2^-20 are zero to it, those above 2^20 its largest value. */
   ARFUSE_HD float operator()(float x) const {
@@ -59,9 +59,19 @@ ARFUSE_HD std::uint32_t larger_bits(std::uint32_t max, float x, Nan nan) {
   return magnitude > max ? magnitude : max;
 }
 
+/** `x / 448` as `/` does it, from the reciprocal: two corrections by the exact remainder. */
+ARFUSE_HD float over_e4m3_max(float x) {
+  // Else remainders may leave float32.
+  if (!(x > 0x1p-60f && x < 0x1p100f)) return divide(x, kE4m3Max);
+  constexpr float reciprocal = 1.0f / kE4m3Max;
+  const float rough = multiply(x, reciprocal);
+  const float near = fused(fused(-rough, kE4m3Max, x), reciprocal, rough);
+  return fused(fused(-near, kE4m3Max, x), reciprocal, near);
+}
+
 /** Scale of a run from its largest absolute value: `max(absmax / 448, floor)`; a NaN stays NaN. */
 ARFUSE_HD float dynamic_scale(float max, float floor) {
-  const float quotient = divide(max, kE4m3Max);
+  const float quotient = over_e4m3_max(max);
   return is_nan(quotient) || quotient > floor ? quotient : floor;
 }
 

@@ -63,7 +63,7 @@ class NormHost {
     const float scale = inverse_root(add(mean_over(params_.hidden)(sum_of_row()), step.eps));
     for (std::size_t i = 0; i < hidden(); ++i) {
       const float gain =
-          step.weight != nullptr ? add(step.weight_bias, weight_at(step.weight, step.weight_dtype, i)) : 1.0f;
+          step.weight != nullptr ? gain_of(weight_at(step.weight, step.weight_dtype, i), step.weight_bias) : 1.0f;
       out[i] = normed_element<T>(x[i], scale, gain, step.multiplied);
     }
   }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "../launch/norm_geometry.hpp"
+#include "dependent_launch.cuh"
 #include "row_reduction.cuh"
 #include "store_scale.hpp"
 #include "vector.cuh"
@@ -30,6 +31,8 @@ struct Held {
  */
 template <typename T, int kVectors>
 __global__ void __launch_bounds__(max_threads(kVectors), 1) norm_kernel(const NormParams params, const int workers, const bool exact) {
+  await_earlier_kernels();
+  admit_later_kernels();
   const int hidden = params.hidden;
   const int lanes = hidden / kLane;
   extern __shared__ float words[];
@@ -102,7 +105,7 @@ __global__ void __launch_bounds__(max_threads(kVectors), 1) norm_kernel(const No
       if (step.multiplied == WeightMultiply::after) decode(encode<T>(normed), normed);
 #pragma unroll
       for (int i = 0; i < kLane; ++i)
-        normed[i] = multiply(normed[i], step.weight != nullptr ? add(step.weight_bias, weight[i]) : 1.0f);
+        normed[i] = multiply(normed[i], step.weight != nullptr ? gain_of(weight[i], step.weight_bias) : 1.0f);
       const Vector<T> rounded = encode<T>(normed);
       if (step.out != nullptr) store(step.out, start + at, rounded);
       value[j].set(rounded, normed);

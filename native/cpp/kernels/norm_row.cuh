@@ -1,5 +1,6 @@
 #pragma once
 
+#include "dependent_launch.cuh"
 #include "norm_row.hpp"
 #include "row_scale.cuh"
 #include "row_tail.cuh"
@@ -17,7 +18,10 @@ constexpr int resident_blocks(int words, int threads) {
 /** Vectors up to which a thread's registers hold the weights beside both inputs. */
 constexpr int kEarlyWeights = 2;
 
-template <typename T, WeightMultiply kMultiplied>
+/** How a normed element meets its weight. */
+enum class Gain { before, after, with_bias };
+
+template <typename T, Gain kGain>
 __device__ __forceinline__ void norm_vector(Vector<T>& value, const Vector<T>& weight, float scale, float bias) {
   float x[kLane];
   float gain[kLane];
@@ -25,10 +29,16 @@ __device__ __forceinline__ void norm_vector(Vector<T>& value, const Vector<T>& w
   decode(weight, gain);
 #pragma unroll
   for (int i = 0; i < kLane; ++i) x[i] = multiply(x[i], scale);
-  if constexpr (kMultiplied == WeightMultiply::after) decode(encode<T>(x), x);
+  if constexpr (kGain == Gain::after) decode(encode<T>(x), x);
 #pragma unroll
-  for (int i = 0; i < kLane; ++i) x[i] = multiply(x[i], add(bias, gain[i]));
+  for (int i = 0; i < kLane; ++i) x[i] = multiply(x[i], kGain == Gain::with_bias ? add(bias, gain[i]) : gain[i]);
   value = encode<T>(x);
+}
+
+template <typename T, Gain kGain, int kVectors>
+__device__ __forceinline__ void norm_vectors(Vector<T> (&value)[kVectors], const Vector<T> (&weight)[kVectors], float scale, float bias) {
+#pragma unroll
+  for (int j = 0; j < kVectors; ++j) norm_vector<T, kGain>(value[j], weight[j], scale, bias);
 }
 
 /**
@@ -39,25 +49,22 @@ template <typename T, int kVectors, int kLeaves, RowTail kTail>
 __global__ void __launch_bounds__(kLeaves, resident_blocks(kVectors * Vector<T>::kWords, kLeaves))
     norm_row_kernel(const __grid_constant__ NormRowParams params) {
   extern __shared__ float words[];
+  await_earlier_kernels();
   const unsigned workers = params.workers;
   const bool works = threadIdx.x < workers;
   // Threads that only fill up the last warp read what the last worker reads, and store nothing.
   const unsigned first = works ? threadIdx.x : workers - 1;
   const std::uint64_t start = static_cast<std::uint64_t>(blockIdx.x) * params.lanes + first;
 
-  // Where L1 keeps no rows, it holds more weights; only rows of groups gain by that.
-  const auto load_row = [](const void* base, std::uint64_t lane) {
-    return kTail == RowTail::fp8_group ? load_once<T>(base, lane) : load_lane<T>(base, lane);
-  };
   Vector<T> value[kVectors];
   Vector<T> given[kVectors];
   Vector<T> weight[kVectors];
 #pragma unroll
-  for (int j = 0; j < kVectors; ++j) value[j] = load_row(params.x, start + j * workers);
+  for (int j = 0; j < kVectors; ++j) value[j] = load_lane<T>(params.x, start + j * workers);
   const bool adds = params.residual != nullptr;
   if (adds) {
 #pragma unroll
-    for (int j = 0; j < kVectors; ++j) given[j] = load_row(params.residual, start + j * workers);
+    for (int j = 0; j < kVectors; ++j) given[j] = load_lane<T>(params.residual, start + j * workers);
   }
   const auto load_weights = [&] {
 #pragma unroll
@@ -65,19 +72,12 @@ __global__ void __launch_bounds__(kLeaves, resident_blocks(kVectors * Vector<T>:
   };
   if constexpr (kVectors <= kEarlyWeights) load_weights();
   const float scale_in = kTail == RowTail::fp8_static ? *params.quant.scale_in : 1.0f;
+  admit_later_kernels();
   const RowScale<kLeaves> row_scale(words, workers);
 
   if (adds) {
 #pragma unroll
-    for (int j = 0; j < kVectors; ++j) {
-      float sum[kLane];
-      float other[kLane];
-      decode(value[j], sum);
-      decode(given[j], other);
-#pragma unroll
-      for (int i = 0; i < kLane; ++i) sum[i] = add(sum[i], other[i]);
-      value[j] = encode<T>(sum);
-    }
+    for (int j = 0; j < kVectors; ++j) value[j] = sum_of(value[j], given[j]);
     if (works && params.residual_out != nullptr) {
 #pragma unroll
       for (int j = 0; j < kVectors; ++j) store_lane(params.residual_out, start + j * workers, value[j]);
@@ -90,9 +90,7 @@ __global__ void __launch_bounds__(kLeaves, resident_blocks(kVectors * Vector<T>:
     // Else the compiler keeps the decoded elements as well, and spills.
 #pragma unroll
     for (unsigned& word : value[j].word) asm volatile("" : "+r"(word));
-    float x[kLane];
-    decode(value[j], x);
-    sums[j] = sum_of_squares(x);
+    sums[j] = squares_of(value[j]);
   }
 #pragma unroll
   for (int half = kVectors / 2; half > 0; half /= 2) {
@@ -102,19 +100,15 @@ __global__ void __launch_bounds__(kLeaves, resident_blocks(kVectors * Vector<T>:
   const float scale = row_scale(sums[0], works, params.mean, params.eps);
 
   // One branch per row: within the loops it would keep the vectors apart.
-  if (params.multiplied == WeightMultiply::after) {
-#pragma unroll
-    for (int j = 0; j < kVectors; ++j) norm_vector<T, WeightMultiply::after>(value[j], weight[j], scale, params.weight_bias);
-  } else {
-#pragma unroll
-    for (int j = 0; j < kVectors; ++j) norm_vector<T, WeightMultiply::before>(value[j], weight[j], scale, params.weight_bias);
-  }
+  if (params.multiplied == WeightMultiply::after) norm_vectors<T, Gain::after>(value, weight, scale, 0.0f);
+  else if (params.weight_bias == 0.0f) norm_vectors<T, Gain::before>(value, weight, scale, 0.0f);
+  else norm_vectors<T, Gain::with_bias>(value, weight, scale, params.weight_bias);
   if (works && params.out != nullptr) {
 #pragma unroll
     for (int j = 0; j < kVectors; ++j) store_lane(params.out, start + j * workers, value[j]);
   }
   if constexpr (kTail != RowTail::none) {
-    const RowPlace place{start, first, workers, works};
+    const RowPlace place{blockIdx.x, start, first, workers, works};
     quantise_row<T, kVectors, kTail>(value, params.quant, params.rows, params.lanes, scale_in, place, row_scale.spare(words));
   }
 }

@@ -32,10 +32,19 @@ struct NormRowParams {
 
 using NormRowKernel = void (*)(NormRowParams);
 
+/**
+ * Least epsilon of a kernel of rows: beside a larger one no underflow of squares is seen. Sums that lost one are below 2^-100,
+ * where they change nothing of `mean + eps`.
+ */
+constexpr float kLeastEps = 0x1p-70f;
+
 /** What follows the norm, where a kernel of rows does the run. */
 inline std::optional<RowTail> row_tail_of(const NormParams& params, Dtype dtype) {
   const QuantStep& quant = params.quant;
-  const bool ordinary = params.norm.present && params.norm.weight != nullptr && params.norm.weight_dtype == dtype;
+  // A weight that is added to before the multiplication behind a rounding is nowhere in use.
+  const bool biased = params.norm.weight_bias != 0.0f && params.norm.multiplied == WeightMultiply::after;
+  const bool ordinary = params.norm.present && params.norm.weight != nullptr && params.norm.weight_dtype == dtype && !biased &&
+                        params.norm.eps >= kLeastEps;
   if (params.prologues > 0 || params.all_reduce_out != nullptr || params.pre_norm.present || !ordinary || params.unrounded_input ||
       params.scales_residual)
     return std::nullopt;

@@ -12,14 +12,6 @@ constexpr int kLeavesOfAll = 256;
 /** Words behind the leaves in shared memory: one per warp for maxima, and the result. */
 constexpr int kWordsBehindLeaves = 64;
 
-/** The squares of eight elements, added in order. */
-__device__ __forceinline__ float sum_of_squares(const float (&x)[kLane]) {
-  float total = multiply(x[0], x[0]);
-#pragma unroll
-  for (int i = 1; i < kLane; ++i) total = add(total, multiply(x[i], x[i]));
-  return total;
-}
-
 // Addresses in shared memory are kept as 32 bits: made from a pointer, they would be made anew behind every barrier.
 
 __device__ __forceinline__ void put_word(unsigned at, float x) { asm volatile("st.shared.f32 [%0], %1;" : : "r"(at), "f"(x) : "memory"); }

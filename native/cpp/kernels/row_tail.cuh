@@ -7,23 +7,14 @@
 
 namespace arfuse {
 
-/** Where a thread stands: its first lane in the tensor and in the row, and the lanes from one of its vectors to the next. */
+/** Where a thread stands: its row, its first lane in the tensor and in the row, and the lanes from one of its vectors to the next. */
 struct RowPlace {
+  unsigned row;
   std::uint64_t start;
   unsigned first;
   unsigned workers;
   bool works;
 };
-
-template <typename T>
-__device__ __forceinline__ unsigned largest_bits(const Vector<T>& value) {
-  float x[kLane];
-  decode(value, x);
-  unsigned max = 0;
-#pragma unroll
-  for (int i = 0; i < kLane; ++i) max = larger_bits(max, x[i], Nan::propagate);
-  return max;
-}
 
 template <typename T>
 __device__ __forceinline__ uint2 e4m3_codes(const Vector<T>& value, const Divisor& by, ScaleForm form) {
@@ -40,9 +31,36 @@ __device__ __forceinline__ uint2 e4m3_codes(const Vector<T>& value, const Diviso
   return encode_e4m3(x);
 }
 
-__device__ __forceinline__ float scale_of(unsigned max, const QuantStep& quant) {
-  const float scale = dynamic_scale(float_of(max), quant.floor);
+__device__ __forceinline__ float scale_of(float max, const QuantStep& quant) {
+  const float scale = dynamic_scale(max, quant.floor);
   return quant.scale_dtype == ScaleDtype::ue8m0 ? power_of_two_scale(scale) : scale;
+}
+
+/** Largest lanes of a group, which are neighbours in one warp. */
+constexpr unsigned kGroupLanes = 32;
+
+/** Largest magnitude of the group of each vector of this thread, to every thread of the group. */
+template <typename T, int kVectors>
+__device__ __forceinline__ void peaks_of_groups(const Vector<T> (&value)[kVectors], unsigned lanes_per_group, float (&peaks)[kVectors]) {
+  Peak<T> peak[kVectors];
+#pragma unroll
+  for (int j = 0; j < kVectors; ++j) peak[j].raise(value[j]);
+  // Two vectors of 16 bits travel in one word.
+  constexpr bool kShared = kVectors == 2 && sizeof(typename T::Code) == 2;
+  if constexpr (kShared) peak[0].codes = __byte_perm(peak[0].folded(), peak[1].folded(), 0x7610);
+#pragma unroll
+  for (unsigned offset = 1; offset < kGroupLanes; offset *= 2) {
+    if (offset >= lanes_per_group) break;
+#pragma unroll
+    for (int j = 0; j < (kShared ? 1 : kVectors); ++j) peak[j].raise(__shfl_xor_sync(kWholeWarp, peak[j].codes, offset));
+  }
+  if constexpr (kShared) {
+    peaks[0] = T::decode(static_cast<typename T::Code>(peak[0].codes));
+    peaks[1] = T::decode(static_cast<typename T::Code>(peak[0].codes >> 16));
+  } else {
+#pragma unroll
+    for (int j = 0; j < kVectors; ++j) peaks[j] = peak[j].value();
+  }
 }
 
 /** Quantises the vectors of a row; `spare` are 32 words of shared memory. */
@@ -54,31 +72,25 @@ __device__ __forceinline__ void quantise_row(const Vector<T> (&value)[kVectors],
     const unsigned lanes_per_group = static_cast<unsigned>(quant.group) / kLane;
     // A power of two: divisions by a variable cost more than the codes.
     const unsigned shift = __ffs(static_cast<int>(lanes_per_group)) - 1;
+    float peaks[kVectors];
+    peaks_of_groups(value, lanes_per_group, peaks);
 #pragma unroll
     for (int j = 0; j < kVectors; ++j) {
-      unsigned max = largest_bits(value[j]);
-      for (unsigned offset = 1; offset < lanes_per_group; offset *= 2) {
-        const unsigned other = __shfl_xor_sync(kWholeWarp, max, offset);
-        max = max > other ? max : other;
-      }
-      const float scale = scale_of(max, quant);
+      const float scale = scale_of(peaks[j], quant);
       const unsigned lane = place.first + j * place.workers;
       if (place.works && (lane & (lanes_per_group - 1)) == 0)
-        store_scale(quant, rows, blockIdx.x, lane >> shift, lanes >> shift, scale);
+        store_scale(quant, rows, place.row, lane >> shift, lanes >> shift, scale);
       const uint2 codes = e4m3_codes(value[j], Divisor(scale), quant.form);
       if (place.works) out[j * place.workers] = codes;
     }
   } else {
     float scale = scale_in;
     if constexpr (kTail == RowTail::fp8_token) {
-      unsigned max = 0;
+      Peak<T> peak;
 #pragma unroll
-      for (int j = 0; j < kVectors; ++j) {
-        const unsigned found = largest_bits(value[j]);
-        max = found > max ? found : max;
-      }
-      scale = scale_of(row_max(max, spare), quant);
-      if (threadIdx.x == 0) store_scale(quant, rows, blockIdx.x, 0, 1, scale);
+      for (int j = 0; j < kVectors; ++j) peak.raise(value[j]);
+      scale = scale_of(float_of(row_max(bits_of(peak.value()), spare)), quant);
+      if (threadIdx.x == 0) store_scale(quant, rows, place.row, 0, 1, scale);
     }
     const Divisor by(scale);
     uint2 codes[kVectors];

@@ -37,21 +37,6 @@ __device__ __forceinline__ Vector<T> load_lane(const void* base, std::uint64_t l
   return static_cast<const Vector<T>*>(base)[lane];
 }
 
-/** The same of what nothing reads again: it leaves the L1 cache to the weights. */
-template <typename T>
-__device__ __forceinline__ Vector<T> load_once(const void* base, std::uint64_t lane) {
-  Vector<T> found;
-  const auto* from = reinterpret_cast<const uint4*>(static_cast<const Vector<T>*>(base) + lane);
-#pragma unroll
-  for (int i = 0; i < Vector<T>::kWords / 4; ++i) {
-    unsigned* const word = found.word + 4 * i;
-    asm volatile("ld.global.L1::no_allocate.v4.u32 {%0, %1, %2, %3}, [%4];"
-                 : "=r"(word[0]), "=r"(word[1]), "=r"(word[2]), "=r"(word[3])
-                 : "l"(from + i));
-  }
-  return found;
-}
-
 template <typename T>
 __device__ __forceinline__ void store_lane(void* base, std::uint64_t lane, const Vector<T>& packed) {
   auto* const to = reinterpret_cast<uint4*>(static_cast<Vector<T>*>(base) + lane);
@@ -109,6 +94,85 @@ __device__ __forceinline__ Vector<T> encode(const float (&value)[kLane]) {
   }
   return packed;
 }
+
+/**
+ * `x + y` of each element, rounded to the dtype. Pairs of 16 bits in one instruction: what float32 would lose of such a sum is
+ * less than a quarter of its last bit in 16, so that one rounding gives the bits of two.
+ */
+template <typename T>
+__device__ __forceinline__ Vector<T> sum_of(const Vector<T>& x, const Vector<T>& y);
+
+template <>
+__device__ __forceinline__ Vector<F32> sum_of(const Vector<F32>& x, const Vector<F32>& y) {
+  Vector<F32> sum;
+#pragma unroll
+  for (int i = 0; i < kLane; ++i) sum.word[i] = F32::encode(add(F32::decode(x.word[i]), F32::decode(y.word[i])));
+  return sum;
+}
+
+template <>
+__device__ __forceinline__ Vector<Bf16> sum_of(const Vector<Bf16>& x, const Vector<Bf16>& y) {
+  Vector<Bf16> sum;
+#pragma unroll
+  for (int i = 0; i < Vector<Bf16>::kWords; ++i) {
+    const __nv_bfloat162 pair = __hadd2_rn(*reinterpret_cast<const __nv_bfloat162*>(&x.word[i]),
+                                           *reinterpret_cast<const __nv_bfloat162*>(&y.word[i]));
+    sum.word[i] = *reinterpret_cast<const unsigned*>(&pair);
+  }
+  return sum;
+}
+
+template <>
+__device__ __forceinline__ Vector<F16> sum_of(const Vector<F16>& x, const Vector<F16>& y) {
+  Vector<F16> sum;
+#pragma unroll
+  for (int i = 0; i < Vector<F16>::kWords; ++i) {
+    const __half2 pair = __hadd2_rn(*reinterpret_cast<const __half2*>(&x.word[i]), *reinterpret_cast<const __half2*>(&y.word[i]));
+    sum.word[i] = *reinterpret_cast<const unsigned*>(&pair);
+  }
+  return sum;
+}
+
+/**
+ * The squares of eight elements, added in order. Squares of 16 bits are exact in float32, so that the fused form has the bits
+ * of the other; where they underflow it may not, see `kLeastEps`.
+ */
+template <typename T>
+__device__ __forceinline__ float squares_of(const Vector<T>& value) {
+  float x[kLane];
+  decode(value, x);
+  float total = multiply(x[0], x[0]);
+#pragma unroll
+  for (int i = 1; i < kLane; ++i) total = sizeof(typename T::Code) == 2 ? fused(x[i], x[i], total) : add(total, multiply(x[i], x[i]));
+  return total;
+}
+
+/** Largest magnitudes of elements as they are gathered: codes without their signs are ordered as their values, NaN above all. */
+template <typename T>
+struct Peak {
+  /** Two of 16 bits, or one of 32. */
+  unsigned codes = 0;
+
+  __device__ __forceinline__ void raise(unsigned other) {
+    if constexpr (sizeof(typename T::Code) == 2) codes = __vmaxu2(codes, other);
+    else codes = codes > other ? codes : other;
+  }
+
+  __device__ __forceinline__ void raise(const Vector<T>& value) {
+    constexpr unsigned kMagnitudes = sizeof(typename T::Code) == 2 ? 0x7fff7fffu : 0x7fffffffu;
+#pragma unroll
+    for (const unsigned word : value.word) raise(word & kMagnitudes);
+  }
+
+  /** Of 16 bits: the larger of the two, twice. */
+  __device__ __forceinline__ unsigned folded() const { return __vmaxu2(codes, __byte_perm(codes, 0, 0x1032)); }
+
+  /** As float32. */
+  __device__ __forceinline__ float value() const {
+    if constexpr (sizeof(typename T::Code) == 4) return float_of(codes);
+    else return T::decode(static_cast<typename T::Code>(folded()));
+  }
+};
 
 /** `E4m3::encode` of eight elements, two at a time. */
 __device__ __forceinline__ uint2 encode_e4m3(const float (&value)[kLane]) {

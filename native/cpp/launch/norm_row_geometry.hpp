@@ -18,7 +18,7 @@ struct NormRowShape {
 };
 
 // Shapes that `norm_row_geometry` picks, and no others: each is compiled for every dtype. Wider rows go to `norm_kernel`.
-constexpr NormRowShape kNormRowShapes[] = {{1, 256}, {2, 256}, {4, 128}, {4, 256}, {4, 512}, {4, 1024}};
+constexpr NormRowShape kNormRowShapes[] = {{1, 256}, {2, 256}, {2, 512}, {4, 128}, {4, 256}, {4, 512}, {4, 1024}};
 /** The same for rows that are quantised in groups: each vector has a scale, so that more vectors of a thread only wait longer. */
 constexpr NormRowShape kNormGroupShapes[] = {{1, 256}, {1, 512}, {1, 1024}, {2, 256}, {2, 512}, {2, 1024}};
 
@@ -35,6 +35,9 @@ struct NormRowGeometry {
 
 /** Rows up to which every row has a multiprocessor nearly to itself: then more threads of it hide more of the latency. */
 constexpr int kFewRows = 256;
+
+/** Rows beyond which they come in waves: then shorter blocks, of two vectors per thread, fill the gaps between them better. */
+constexpr int kOneWave = 512;
 
 /** Fewest threads that are worth another halving of the vectors, as measured; see docs/performance.md. */
 constexpr int least_workers(RowTail tail, int rows) {
@@ -65,6 +68,8 @@ inline std::optional<NormRowGeometry> norm_row_geometry(int hidden, int lanes_pe
     return norm_row_geometry_of(kNormGroupShapes, hidden, 1);
   }
   std::optional<NormRowGeometry> found;
+  if (rows > kOneWave) found = norm_row_geometry_of(kNormRowShapes, hidden, 2);
+  if (found) return found;
   for (int vectors = 4; vectors > 0; vectors /= 2) {
     const auto next = norm_row_geometry_of(kNormRowShapes, hidden, vectors);
     if (next) found = next;

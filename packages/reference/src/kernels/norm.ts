@@ -45,8 +45,9 @@ export function rmsNorm(
   const unrounded = new Float64Array(x.length);
   const lanes = new Float64Array(Math.ceil(hidden / LANE));
   const gain = new Float64Array(hidden);
+  // A weight of -0 stays -0 where nothing is added to it.
   for (let i = 0; i < hidden; i += 1)
-    gain[i] = weight ? Math.fround(norm.weightBias + weight[i]!) : 1;
+    gain[i] = weight ? Math.fround(norm.weightBias === 0 ? weight[i]! : 1 + weight[i]!) : 1;
   const eps = Math.fround(norm.eps);
   const after = multiply === 'after';
   for (let row = 0; row < x.length; row += hidden) {

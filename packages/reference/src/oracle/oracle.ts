@@ -214,7 +214,9 @@ function rmsNorm(
   rounding.single(normed);
   if (attributes.weightDtype === null || !weight) return normed;
   if (multiply === 'after') rounding.io(normed);
-  const gain = rounding.single(weight.map((value) => attributes.weightBias + value));
+  const gain = rounding.single(
+    attributes.weightBias === 0 ? weight : weight.map((value) => 1 + value),
+  );
   for (let i = 0; i < normed.length; i += 1) normed[i] = normed[i]! * gain[i % hidden]!;
   return rounding.single(normed);
 }
