@@ -95,7 +95,7 @@ class Ranks {
   }
 
   async fill(): Promise<void> {
-    const inputs = new ShapeInputs(this.#stand, this.#checker, this.#case.site);
+    const inputs = new ShapeInputs(this.#stand, this.#checker);
     await inputs.fill(this.#case);
     await this.#stand.sync();
   }
