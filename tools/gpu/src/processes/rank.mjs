@@ -2,7 +2,7 @@
 // same arithmetic on the host, and reports each launch as a line of JSON.
 import { createHash } from 'node:crypto';
 import { setTimeout } from 'node:timers/promises';
-import { openCudaDevice } from '@arfuse/native';
+import { openCudaDevice, openNccl } from '@arfuse/native';
 import { createExecutor, openGroup } from '@arfuse/runtime';
 import { hostChain } from '../host-chain.mjs';
 import { BACKENDS } from '../open-ranks.mjs';
@@ -12,12 +12,17 @@ import { CHAINS, rankPlan } from '../rank-plan.mjs';
 /** @typedef {import('./process-cases.mjs').Task} Task */
 
 const POISON = 0xa5;
+/** Most of a stage of a recovery in which NCCL connects anew. */
+const RECONNECT_MS = 20_000;
 /** A rank that is not dead but does not launch; less than the parent waits. */
 const DEADLINE_MS = 3000;
 
 const task = /** @type {Task} */ (JSON.parse(process.env.ARFUSE_TASK ?? 'null'));
 const report = (/** @type {object} */ line) => console.log(JSON.stringify(line));
 
+// What blocks this thread comes before the group, whose heartbeats run on it.
+const nccl = task.collective.startsWith('@arfuse/nccl/');
+if (nccl) openNccl();
 const group = await openGroup({ rendezvousTimeoutMs: 30_000 });
 const device = openCudaDevice(group.device);
 const { arithmetic } = /** @type {import('@arfuse/native').CudaBinding} */ (device.native);
@@ -38,7 +43,8 @@ const exact = isExact(segment);
 const executor = await createExecutor(plan, group, {
   device,
   backends: BACKENDS,
-  ranksPerDevice: group.size,
+  ranksPerDevice: task.ownGpus ? 1 : group.size,
+  ...(nccl ? { recoveryMs: RECONNECT_MS } : {}),
   deadlineMs: task.late === undefined && task.dies === undefined ? 60_000 : DEADLINE_MS,
 });
 const buffers = executor.allocateSite('s0');

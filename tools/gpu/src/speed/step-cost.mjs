@@ -13,15 +13,16 @@ const CLASS = 'c0';
 /** @typedef {import('@arfuse/native').NativeArithmetic} Arithmetic */
 
 /**
- * Ranks that share the first GPU, with a captured step of one add + norm over and over, whose results are right.
+ * Ranks with a captured step of one add + norm over and over, whose results are right. They share the first GPU, unless
+ * `ordinals` gives each its own.
  *
  * @param {Arithmetic} arithmetic
- * @param {{ collective: string, size: number, hidden: number, tokens: number, sites: number, capability: number, seed: number }} given
+ * @param {{ collective: string, size: number, hidden: number, tokens: number, sites: number, capability: number, seed: number, ordinals?: readonly number[] }} given
  * @returns {Promise<{ refused: readonly string[] } | (Awaited<ReturnType<typeof openRanks>> & { steps: readonly number[] })>}
  * @throws Error when a result is not the reference's, within the last bit for kernels that sum in another order
  */
 export async function openStep(arithmetic, given) {
-  const { collective, size, hidden, tokens, sites, capability, seed } = given;
+  const { collective, size, hidden, tokens, sites, capability, seed, ordinals } = given;
   const chain = CHAINS.find(({ name }) => name === 'add + norm');
   if (!chain) throw new Error('there is no chain "add + norm"');
   const made = rankPlan({
@@ -38,7 +39,7 @@ export async function openStep(arithmetic, given) {
   const [site] = made.plan.classes;
   const segment = made.plan.decisions[0]?.segments[0];
   if (!site || !segment) throw new Error('the plan decides nothing');
-  const opened = await openRanks(made.plan);
+  const opened = await openRanks(made.plan, ordinals ? { ordinals } : {});
   const { ranks } = opened;
   try {
     const { inputs, expected } = hostChain(
