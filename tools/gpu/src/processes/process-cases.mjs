@@ -5,7 +5,7 @@ import { spawnRanks } from './spawn-ranks.mjs';
  *
  * @typedef {object} Task
  * @property {string} collective kernel of the all-reduce
- * @property {string} chain name of one of the chains of rank-plan.mjs
+ * @property {string} chain name of one of `CONFORMANCE_CHAINS`
  * @property {'bf16' | 'f16' | 'f32'} dtype
  * @property {number} hidden
  * @property {readonly number[]} tokens

@@ -1,6 +1,6 @@
 import { hostChain } from '../host-chain.mjs';
 import { BACKENDS, openRanks } from '../open-ranks.mjs';
-import { CHAINS, rankPlan } from '../rank-plan.mjs';
+import { rankPlan } from '../rank-plan.mjs';
 import { timesOf } from './samples.mjs';
 
 const SITES = 64;
@@ -23,10 +23,8 @@ const CLASS = 'c0';
  */
 export async function openStep(arithmetic, given) {
   const { collective, size, hidden, tokens, sites, capability, seed, ordinals } = given;
-  const chain = CHAINS.find(({ name }) => name === 'add + norm');
-  if (!chain) throw new Error('there is no chain "add + norm"');
   const made = rankPlan({
-    chain,
+    chain: 'add + norm',
     dtype: 'bf16',
     hidden,
     size,
@@ -36,19 +34,15 @@ export async function openStep(arithmetic, given) {
     capability,
   });
   if ('reasons' in made) return { refused: made.reasons };
-  const [site] = made.plan.classes;
-  const segment = made.plan.decisions[0]?.segments[0];
-  if (!site || !segment) throw new Error('the plan decides nothing');
+  const { site, segment } = made;
   const opened = await openRanks(made.plan, ordinals ? { ordinals } : {});
   const { ranks } = opened;
   try {
-    const { inputs, expected } = hostChain(
-      arithmetic,
-      site,
-      segment.numerics,
-      {},
-      { ranks: size, rows: tokens, seed },
-    );
+    const { inputs, expected } = hostChain(arithmetic, site, segment.numerics, {
+      ranks: size,
+      rows: tokens,
+      seed,
+    });
     await ranks.fill(CLASS, inputs);
     const ids = await ranks.bindings(CLASS);
     const steps = await ranks.each((executor, rank) => {
