@@ -50,6 +50,24 @@ export interface NativeUniform {
   readonly findings: DevicePlace;
 }
 
+/**
+ * A kernel that writes made-up codes in the worst way that programmatic dependent launch allows: it lets the next kernel start at
+ * once, and writes after a delay. What reads before it waits finds what was there before. Its launch takes 1 for rows.
+ */
+export interface NativeProducer {
+  /** Nanoseconds. */
+  readonly delay: number;
+  /** At most six. */
+  readonly tensors: readonly (NativeCodes & { readonly out: DevicePlace })[];
+}
+
+/** A copy that does not wait for the kernel before it, to show that a producer is seen to be late. It takes 1 for rows. */
+export interface NativeHastyCopy {
+  readonly from: DevicePlace;
+  readonly to: DevicePlace;
+  readonly bytes: number;
+}
+
 /** Bytes of the findings of one launch. */
 export const NATIVE_FINDINGS_BYTES = 64;
 
@@ -61,5 +79,7 @@ export interface NativeCheck {
   bytesInUse?(device: number): number;
   prepareCodes?(device: number, spec: NativeCodes & { readonly out: DevicePlace }): DeviceLaunch;
   prepareComparison?(device: number, comparison: NativeComparison): DeviceLaunch;
+  prepareProducer?(device: number, producer: NativeProducer): DeviceLaunch;
+  prepareHastyCopy?(device: number, copy: NativeHastyCopy): DeviceLaunch;
   prepareUniform?(device: number, uniform: NativeUniform): DeviceLaunch;
 }

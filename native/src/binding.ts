@@ -22,7 +22,7 @@ import type {
 } from './binding-nccl.ts';
 
 /** Number that the loader and the addon must share; raised when the addon's functions change. */
-export const NATIVE_ABI = 6;
+export const NATIVE_ABI = 7;
 
 /** Dtypes of activations and weights that the kernels are compiled for. */
 export type NativeDtype = 'bf16' | 'f16' | 'f32';

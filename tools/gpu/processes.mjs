@@ -41,7 +41,11 @@ for (const collective of names)
         chain: 'add + norm',
         dtype: /** @type {const} */ ('bf16'),
         hidden: 4096,
-        tokens: plain && !quick ? [1, 16, 63, 129] : [16],
+        // FlashInfer's two-shot takes more tokens than ranks.
+        tokens:
+          plain && !quick
+            ? [collective === '@arfuse/flashinfer/two-shot' ? size + 1 : 1, 16, 63, 129]
+            : [16],
         runs: plain ? 3 : 1,
         seed: first + 1000 * results.length,
         capability: facts.capability * 10,

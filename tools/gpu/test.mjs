@@ -1,10 +1,12 @@
-// Conformance on the first GPU: `pnpm gpu:test [--only norm,ranks,recovery] [--quick] [--out FILE] [--minutes N] [--from SHAPE]
-// [--kernels IDS] [--dtypes …] [--sizes …] [--hidden …] [--tokens …] [--seed N]`. The norm kernel byte by byte, every chain
-// through every collective kernel on ranks that share the GPU, and recovery from a rank that never comes.
+// Conformance on the first GPU: `pnpm gpu:test [--only norm,ranks,recovery,producers] [--quick] [--out FILE] [--minutes N]
+// [--from SHAPE] [--kernels IDS] [--dtypes …] [--sizes …] [--hidden …] [--tokens …] [--repetitions N] [--seed N]`. The norm kernel
+// byte by byte, every chain through every collective kernel on ranks that share the GPU, recovery from a rank that never comes, and
+// sites right behind kernels that write what they read, with PDL off and on.
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { checkExecution, checkRecovery, formatExecutionReport } from '@arfuse/conformance';
-import { COLLECTIVES, FULL, QUICK, sharedGpu, versions } from './src/matrix.mjs';
+import { runProducers } from './src/behind-producers.mjs';
+import { COLLECTIVES, FULL, PRODUCERS, QUICK, sharedGpu, versions } from './src/matrix.mjs';
 import { runNormCases } from './src/norm-conformance.mjs';
 import { openGpu } from './src/open-gpu.mjs';
 import { BACKENDS } from './src/open-ranks.mjs';
@@ -12,10 +14,11 @@ import { provenance } from './src/provenance.mjs';
 import { selfCheck } from './src/self-check.mjs';
 import { timeLimit, watchdog } from './src/watchdog.mjs';
 
+const PARTS = ['norm', 'ranks', 'recovery', 'producers'];
 const text = /** @type {const} */ ({ type: 'string' });
 const { values } = parseArgs({
   options: {
-    only: { ...text, default: 'norm,ranks,recovery' },
+    only: { ...text, default: PARTS.join(',') },
     quick: { type: 'boolean', default: false },
     out: text,
     minutes: { ...text, default: '9' },
@@ -25,27 +28,32 @@ const { values } = parseArgs({
     sizes: text,
     hidden: text,
     tokens: text,
+    repetitions: { ...text, default: '50' },
     seed: text,
   },
 });
 const minutes = Number(values.minutes);
 const seed = values.seed === undefined ? Date.now() % 2 ** 31 : Number(values.seed);
 const parts = values.only.split(',');
-const unknown = parts.find((part) => !['norm', 'ranks', 'recovery'].includes(part));
-if (unknown !== undefined || !(minutes > 0) || !Number.isInteger(seed)) {
-  console.error(`--only knows norm, ranks and recovery; --minutes and --seed are numbers.`);
+const repetitions = Number(values.repetitions);
+const unknown = parts.find((part) => !PARTS.includes(part));
+if (unknown !== undefined || !(minutes > 0 && repetitions > 0) || !Number.isInteger(seed)) {
+  console.error(
+    `--only knows ${PARTS.join(', ')}; --minutes, --repetitions and --seed are numbers.`,
+  );
   process.exit(2);
 }
 const numbers = (/** @type {string | undefined} */ list) => list?.split(',').map(Number);
-const base = values.quick ? QUICK : FULL;
-const shapes = {
+/** @param {typeof FULL | typeof QUICK | typeof PRODUCERS} base */
+const shapesOf = (base) => ({
   dtypes: /** @type {readonly import('@arfuse/contract').IoDType[]} */ (
     values.dtypes?.split(',') ?? base.dtypes
   ),
   sizes: numbers(values.sizes) ?? base.sizes,
   hidden: numbers(values.hidden) ?? base.hidden,
   tokens: numbers(values.tokens) ?? base.tokens,
-};
+});
+const shapes = shapesOf(values.quick ? QUICK : FULL);
 const kernels = values.kernels?.split(',') ?? COLLECTIVES;
 const { binding, facts } = openGpu();
 const capability = Math.round(facts.capability * 10);
@@ -127,6 +135,21 @@ if (shared && parts.includes('recovery')) {
       failed ||= !refused && (!report.passed || rounds < asked);
     }
   result.recovery = recoveries;
+}
+if (shared && !failed && parts.includes('producers')) {
+  const producers = await runProducers({
+    ...shared,
+    ...shapesOf(values.quick ? QUICK : PRODUCERS),
+    binding,
+    kernels,
+    capability,
+    repetitions: values.quick ? Math.min(repetitions, 10) : repetitions,
+    seed,
+    ended,
+    onShape: (name) => console.error(`${Math.round(performance.now() / 1000)} s: ${name}`),
+  });
+  failed ||= !producers.passed;
+  result.producers = producers;
 }
 await shared?.close();
 if (values.out !== undefined)

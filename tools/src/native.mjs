@@ -1,7 +1,7 @@
 // Builds the native addon with its CUDA kernels, without a GPU: `node tools/src/native.mjs [--archs 90a,100f]`, after a build.
 // Hopper, and one other architecture to see that the kernels are not written for Hopper alone.
 import { buildNative, loadNative } from '@arfuse/native';
-import { printChecks, unlessProven } from './lib/checks.mjs';
+import { printChecks, unproven } from './lib/checks.mjs';
 import { run } from './lib/run.mjs';
 import { requireBuilt } from './lib/workspace.mjs';
 
@@ -26,7 +26,7 @@ async function missing() {
 async function build() {
   const name = `native addon for ${architectures.join(', ')}`;
   const absent = await missing();
-  if (absent !== undefined) return unlessProven(name, `this machine has no ${absent}`);
+  if (absent !== undefined) return unproven(name, `this machine has no ${absent}`);
   try {
     const { path, bytes, seconds } = await buildNative({ architectures });
     console.log(

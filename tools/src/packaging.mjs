@@ -5,7 +5,7 @@ import { basename, dirname } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { publint } from 'publint';
 import { formatMessage } from 'publint/utils';
-import { printChecks, unlessProven } from './lib/checks.mjs';
+import { printChecks, unproven } from './lib/checks.mjs';
 import { mapTwo, packAll } from './lib/pack.mjs';
 import { plainEnvironment, run, tool } from './lib/run.mjs';
 import { readTarball } from './lib/tarball.mjs';
@@ -108,7 +108,7 @@ async function platformCheck(folder) {
   if (!platform || !native) return { name, problems: ['the packages of the addon are not there.'] };
   const pair = pairProblems(platform.manifest, native.manifest);
   if (pair.length > 0) return { name, problems: pair };
-  if (!existsSync(BUILT)) return unlessProven(name, 'the addon is not built');
+  if (!existsSync(BUILT)) return unproven(name, 'the addon is not built');
   const tarball = await packPlatform(folder);
   const problems = platformContentProblems(readTarball(readFileSync(tarball.path)));
   return { name, problems: problems.map((problem) => `${basename(tarball.path)}: ${problem}`) };

@@ -7,6 +7,7 @@
 #include "fusion_arguments.hpp"
 #if defined(ARFUSE_CUDA)
 #include "../check/check.hpp"
+#include "../check/producer.hpp"
 #include "../device/abandoned.hpp"
 #include "../device/devices.hpp"
 #include "../exchange/exchange.hpp"
@@ -34,7 +35,7 @@
 namespace {
 
 /** Raised with every change of what the loader's TypeScript relies on. */
-constexpr int kAbi = 6;
+constexpr int kAbi = 7;
 
 #if defined(ARFUSE_CUDA)
 /** `devices()`: what the CUDA runtime sees. Opens the driver, so it is called in a child process only. */
@@ -81,6 +82,7 @@ void load_kernels(const Napi::CallbackInfo& info) {
     arfuse::check(arfuse::load_add_kernels(), "cudaFuncGetAttributes");
     arfuse::check(arfuse::load_exchange_kernels(), "cudaFuncGetAttributes");
     arfuse::check(arfuse::load_check_kernels(), "cudaFuncGetAttributes");
+    arfuse::check(arfuse::load_producer_kernels(), "cudaFuncGetAttributes");
 #if defined(ARFUSE_FLASHINFER)
     int major = 0;
     arfuse::check(cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, device), "cudaDeviceGetAttribute");

@@ -2,50 +2,24 @@
 
 #include "../check/codes.hpp"
 #include "arguments.hpp"
-#include "norm_arguments.hpp"
+#include "codes_arguments.hpp"
 #if defined(ARFUSE_CUDA)
 #include "../check/check_launch.hpp"
 #include "../device/device_guard.hpp"
 #include "cuda_call.hpp"
 #include "device_memory.hpp"
 #include "launch.hpp"
+#include "prepare_producer.hpp"
 #endif
 
 namespace arfuse::binding {
 namespace {
 
-constexpr std::pair<const char*, CodesKind> kKinds[] = {{"usual", CodesKind::usual},
-                                                        {"special", CodesKind::special},
-                                                        {"integers", CodesKind::integers},
-                                                        {"vector", CodesKind::vector}};
-
-std::uint32_t word_of(Napi::Object given, const char* key) {
-  const double value = number_of(given, key);
-  if (!(value >= 0 && value <= 4294967295.0) || value != static_cast<double>(static_cast<std::uint32_t>(value)))
-    refuse(given.Env(), key, "a whole number of 32 bits");
-  return static_cast<std::uint32_t>(value);
-}
-
-CodesSpec codes_of(Napi::Object given) {
-  CodesSpec spec;
-  spec.dtype = dtype_of(given, "dtype");
-  spec.kind = one_of(given, "kind", kKinds);
-  spec.seed = word_of(given, "seed");
-  spec.stream = word_of(given, "stream");
-  spec.hidden = integer_of(given, "hidden", 1, 1 << 20);
-  spec.row = integer_of(given, "row", 0, 1 << 30);
-  return spec;
-}
-
-std::size_t codes_bytes(const CodesSpec& spec, int rows) {
-  return static_cast<std::size_t>(rows) * static_cast<std::size_t>(spec.hidden) * size_of(spec.dtype);
-}
-
 /** `codes(spec, out)`: the rows of a spec in an array. */
 Napi::Value codes(const Napi::CallbackInfo& info) {
   const Napi::Object given = object_of(info[0], "codes");
   const CodesSpec spec = codes_of(given);
-  const int rows = integer_of(given, "rows", 1, 1 << 20);
+  const int rows = rows_of(given);
   void* out = host_pointer(info[1], "out", codes_bytes(spec, rows));
   std::size_t at = 0;
   for (int row = spec.row; row < spec.row + rows; ++row) {
@@ -77,7 +51,7 @@ Napi::Value prepare_codes(const Napi::CallbackInfo& info) {
   const int device = ordinal_of(info[0]);
   const Napi::Object given = object_of(info[1], "codes");
   const CodesSpec spec = codes_of(given);
-  const int rows = integer_of(given, "rows", 1, 1 << 20);
+  const int rows = rows_of(given);
   void* out = device_pointer(given.Get("out"), "out", codes_bytes(spec, rows));
   return LaunchObject::wrap(std::make_unique<CodesLaunch>(device, rows, spec, out), given);
 }
@@ -150,6 +124,8 @@ Napi::Object check_functions(Napi::Env env) {
   functions.Set("bytesInUse", Napi::Function::New(env, bytes_in_use, "bytesInUse"));
   functions.Set("prepareCodes", Napi::Function::New(env, prepare_codes, "prepareCodes"));
   functions.Set("prepareComparison", Napi::Function::New(env, prepare_comparison, "prepareComparison"));
+  functions.Set("prepareHastyCopy", Napi::Function::New(env, prepare_hasty_copy, "prepareHastyCopy"));
+  functions.Set("prepareProducer", Napi::Function::New(env, prepare_producer, "prepareProducer"));
   functions.Set("prepareUniform", Napi::Function::New(env, prepare_uniform, "prepareUniform"));
 #endif
   return functions;

@@ -1,4 +1,5 @@
 #include "check.hpp"
+#include "code_write.cuh"
 #include "distance.hpp"
 
 namespace arfuse {
@@ -14,13 +15,8 @@ int blocks_for(std::int64_t items) {
 
 __global__ void __launch_bounds__(kThreads) codes_kernel(CodesSpec spec, std::int64_t count, void* out) {
   const std::int64_t stride = static_cast<std::int64_t>(gridDim.x) * kThreads;
-  for (std::int64_t at = static_cast<std::int64_t>(blockIdx.x) * kThreads + threadIdx.x; at < count; at += stride) {
-    const auto row = static_cast<std::int32_t>(at / spec.hidden);
-    const auto column = static_cast<std::int32_t>(at % spec.hidden);
-    const std::uint32_t code = code_at(spec, spec.row + row, column);
-    if (spec.dtype == Dtype::f32) static_cast<std::uint32_t*>(out)[at] = code;
-    else static_cast<std::uint16_t*>(out)[at] = static_cast<std::uint16_t>(code);
-  }
+  for (std::int64_t at = static_cast<std::int64_t>(blockIdx.x) * kThreads + threadIdx.x; at < count; at += stride)
+    write_code(spec, at, out);
 }
 
 /** Bits of a code. */

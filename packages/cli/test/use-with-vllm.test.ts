@@ -24,7 +24,7 @@ describe('docs/vllm.md', () => {
   });
 
   it.skipIf(!existsSync(cache)).each(blocks)(
-    'arfuse $command prints what the page shows (skipped where shared/fixtures is absent)',
+    'arfuse $command prints what the page shows (skipped without third-party captures)',
     async ({ command, output }) => {
       const args = command.split(' ').map((arg) => (arg === NAMED ? cache : arg));
       const { code, out, err } = await arfuse(args);

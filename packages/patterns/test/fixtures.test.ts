@@ -9,7 +9,7 @@ import { findSites, type Matching } from '../src/index.ts';
 const SHARED =
   process.env.ARFUSE_SHARED_FIXTURES ??
   fileURLToPath(new URL('../../../../shared/fixtures/', import.meta.url));
-const absent = existsSync(SHARED) ? '' : ` (skipped: ${SHARED} is absent)`;
+const absent = existsSync(SHARED) ? '' : ` (skipped: no third-party captures at ${SHARED})`;
 
 async function graphs(path: string): Promise<Graph[]> {
   return (await readGraph(`${SHARED}/${path}`)).programs.map(({ graph }) => graph);

@@ -7,7 +7,7 @@ import { findSites } from '../src/index.ts';
 const SHARED =
   process.env.ARFUSE_SHARED_FIXTURES ??
   fileURLToPath(new URL('../../../../shared/fixtures/', import.meta.url));
-const absent = existsSync(SHARED) ? '' : ` (skipped: ${SHARED} is absent)`;
+const absent = existsSync(SHARED) ? '' : ` (skipped: no third-party captures at ${SHARED})`;
 
 interface Label {
   readonly file: string;

@@ -1,6 +1,7 @@
 export type { Intercept, KernelCall } from './device/kernels.ts';
 export type { RankLink } from './device/linked-meetings.ts';
 export * from './device/reference-devices.ts';
+export * from './device/reference-launch.ts';
 export * from './inputs/random.ts';
 export * from './inputs/rows.ts';
 export * from './inputs/site-inputs.ts';

@@ -10,7 +10,7 @@ export const FIXTURES =
 /** Why tests on real captures are skipped, or false. */
 export const ABSENT: string | false = existsSync(`${FIXTURES}graphs`)
   ? false
-  : `no real captures at ${FIXTURES}`;
+  : `(skipped: no third-party captures at ${FIXTURES})`;
 
 export const fixture = (path: string): string => `${FIXTURES}${path}`;
 

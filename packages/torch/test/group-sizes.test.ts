@@ -93,12 +93,15 @@ describe('statedGroupSizes', () => {
     }
   });
 
-  it.skipIf(ABSENT)('reads the size inside the ops that vLLM has fused', async () => {
-    const { programs } = await readGraph(
-      fixture(
-        'vllm/v0.32.0-llama-ir-fused/dump/rank_0_dp_0/__compiled_fn_1.AFTER_POST_GRAD.1.py.gz',
-      ),
-    );
-    expect(programs[0]!.graph.meta.groupSizes).toEqual({ '': 2 });
-  });
+  it.skipIf(ABSENT)(
+    `reads the size inside the ops that vLLM has fused ${ABSENT || ''}`,
+    async () => {
+      const { programs } = await readGraph(
+        fixture(
+          'vllm/v0.32.0-llama-ir-fused/dump/rank_0_dp_0/__compiled_fn_1.AFTER_POST_GRAD.1.py.gz',
+        ),
+      );
+      expect(programs[0]!.graph.meta.groupSizes).toEqual({ '': 2 });
+    },
+  );
 });

@@ -3,7 +3,7 @@ import { Random } from '@arfuse/reference';
 import { createSymmMem } from '@arfuse/symm-mem';
 import { hostChain } from './host-chain.mjs';
 import { openRanks } from './open-ranks.mjs';
-import { CHAINS, rankPlan } from './rank-plan.mjs';
+import { rankPlan } from './rank-plan.mjs';
 
 /** @typedef {import('@arfuse/contract').Plan} Plan */
 
@@ -25,7 +25,7 @@ const INPUTS = 3;
 function alternating(size, capability) {
   const plans = ['one-shot', 'two-shot'].map((shot) => {
     const made = rankPlan({
-      chain: /** @type {typeof CHAINS[number]} */ (CHAINS[0]),
+      chain: 'all-reduce',
       dtype: 'bf16',
       hidden: HIDDEN,
       size,
@@ -69,13 +69,7 @@ export async function runWithDelays({ size, runs, seconds, seed, capability, ari
   const pool = TOKENS.flatMap((rows) =>
     Array.from({ length: INPUTS }, (_, i) => ({
       rows,
-      ...hostChain(
-        arithmetic,
-        site,
-        numerics,
-        {},
-        { ranks: size, rows, seed: seed + 100 * rows + i },
-      ),
+      ...hostChain(arithmetic, site, numerics, { ranks: size, rows, seed: seed + 100 * rows + i }),
     })),
   );
   const { ranks, close } = await openRanks(plan, {

@@ -2,7 +2,7 @@ import { openCudaDevice } from '@arfuse/native';
 import { createExecutor, LocalRanks, openLocalGroup } from '@arfuse/runtime';
 import { hostChain } from './host-chain.mjs';
 import { BACKENDS } from './open-ranks.mjs';
-import { CHAINS, rankPlan } from './rank-plan.mjs';
+import { rankPlan } from './rank-plan.mjs';
 
 /** @typedef {import('./bare-harness.mjs').FusionCase} FusionCase */
 /** @typedef {import('@arfuse/runtime').OutputBytes} OutputBytes */
@@ -30,9 +30,7 @@ export class FusionSpeed {
    */
   static async open({ size, hidden, tokens, shot }, { capability, arithmetic, seed }) {
     const made = rankPlan({
-      chain: /** @type {typeof CHAINS[number]} */ (
-        CHAINS.find(({ name }) => name === 'add + norm')
-      ),
+      chain: 'add + norm',
       dtype: 'bf16',
       hidden,
       size,
@@ -42,7 +40,7 @@ export class FusionSpeed {
       capability,
     });
     if ('reasons' in made) throw new Error(made.reasons?.join(' '));
-    const { plan } = made;
+    const { plan, site, segment } = made;
     const device = openCudaDevice(0);
     const groups = await openLocalGroup({
       devices: Array.from({ length: size }, () => 0),
@@ -62,17 +60,11 @@ export class FusionSpeed {
       ),
     );
     const ranks = new LocalRanks(executors);
-    const site = /** @type {import('@arfuse/contract').SiteClass} */ (plan.classes[0]);
-    const segment = /** @type {import('@arfuse/contract').PlanSegment} */ (
-      plan.decisions[0]?.segments[0]
-    );
-    const { inputs, expected } = hostChain(
-      arithmetic,
-      site,
-      segment.numerics,
-      {},
-      { ranks: size, rows: tokens, seed },
-    );
+    const { inputs, expected } = hostChain(arithmetic, site, segment.numerics, {
+      ranks: size,
+      rows: tokens,
+      seed,
+    });
     await ranks.fill('c0', inputs);
     await ranks.launch('c0', tokens);
     const found = await ranks.read(

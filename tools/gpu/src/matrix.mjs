@@ -27,6 +27,14 @@ export const QUICK = {
   tokens: [1, 7, 64, 129],
 };
 
+/** Those that sites run in behind producers, each many times. */
+export const PRODUCERS = {
+  dtypes: /** @type {const} */ (['bf16']),
+  sizes: [2, 4, 8],
+  hidden: [2880, 8192],
+  tokens: [1, 16, 129],
+};
+
 /** Kernels that add squares in the reference's own order. */
 export const exact = (/** @type {string} */ kernel) => /^@arfuse\/(symm-mem|native)\//.test(kernel);
 

@@ -11,7 +11,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
-import { printChecks } from '../lib/checks.mjs';
+import { printChecks, unproven } from '../lib/checks.mjs';
 import { repositoryRoot } from '../lib/root.mjs';
 import { run, stopChildrenOnSignal } from '../lib/run.mjs';
 import { requireBuilt } from '../lib/workspace.mjs';
@@ -112,7 +112,7 @@ async function checkBundle(folder) {
 async function checkPython(archive, bundle) {
   const name = 'bundle: unpacks with Python';
   const { code, output, stdout } = await run(['python3', '-m', 'tarfile', '-l', archive]);
-  if (code === 127) return { name, problems: [], skipped: 'this machine has no python3' };
+  if (code === 127) return unproven(name, 'this machine has no python3');
   const files = readdirSync(bundle, { withFileTypes: true, recursive: true });
   const expected = files.filter((file) => file.isFile()).length;
   const listed = stdout.trim().split('\n').length;

@@ -40,7 +40,7 @@ export function repositoryEntries(root) {
   for (const name of Object.keys(dependencies))
     roots.set(name, join(root, 'tools/node_modules', name));
   const built = join(root, 'native/build/Release');
-  return [
+  const entries = [
     { path: 'run.sh', content: runScript(commands), executable: true },
     { path: 'package.json', content: '{ "private": true, "type": "module" }\n' },
     { from: join(root, 'LICENSE'), path: 'LICENSE' },
@@ -55,6 +55,8 @@ export function repositoryEntries(root) {
     // Results are written to where a checkout has them.
     { path: 'docs/results/.keep', content: '' },
   ];
+  // Programs name fixtures too.
+  return [...new Map(entries.map((entry) => [entry.path, entry])).values()];
 }
 
 /**

@@ -10,7 +10,7 @@ import {
 } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
-import { unlessProven } from '../lib/checks.mjs';
+import { unproven } from '../lib/checks.mjs';
 import { repositoryRoot } from '../lib/root.mjs';
 import { BUILT, packPlatform } from '../platform-package.mjs';
 import { brokenAddons } from './broken-addons.mjs';
@@ -66,8 +66,7 @@ async function bundleApplication(folder, platform) {
  * @returns {Promise<Check[]>}
  */
 export async function checkNativeAddon(tarballs, nodes) {
-  if (!existsSync(BUILT))
-    return [unlessProven('native addon in an empty folder', 'it is not built')];
+  if (!existsSync(BUILT)) return [unproven('native addon in an empty folder', 'it is not built')];
   const [first] = tarballs;
   const platform = await packPlatform(dirname(first?.path ?? ''));
   const options = {

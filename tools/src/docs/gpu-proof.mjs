@@ -1,12 +1,15 @@
 /** @typedef {import('@arfuse/conformance').ExecutionReport} ExecutionReport */
 /** @typedef {import('@arfuse/conformance').RecoveryReport} RecoveryReport */
 /** @typedef {import('@arfuse/conformance').SoakReport} SoakReport */
+/** @typedef {import('@arfuse/conformance').ProducerReport} ProducerReport */
 /** @typedef {{ device: string, cuda: string, date: string, flashinfer?: string | null }} Facts */
 /**
  * What `pnpm gpu:test` writes; parts that were left out are absent.
  * @typedef {Facts & { seed: number, norm?: { passed: number, failures: unknown[] },
  *   ranks?: ExecutionReport & { kernels: string[], sizes: number[], hidden: number[], tokens: number[], proof: string },
- *   recovery?: RecoveryReport[] }} Proof
+ *   recovery?: RecoveryReport[],
+ *   producers?: { passed: boolean, complete: boolean, dtypes: readonly string[], sizes: readonly number[], hidden: readonly number[],
+ *     tokens: readonly number[], overlap: readonly string[], runs: (ProducerReport & { pdl: boolean })[] } }} Proof
  */
 /** What `pnpm gpu:soak` writes. @typedef {Facts & SoakReport} Soak */
 
@@ -75,6 +78,29 @@ function recoveryLines({ recovery, device, date }) {
   ];
 }
 
+/** @param {Proof} proof */
+function producerLines({ producers, device, date, seed }) {
+  if (!producers) return [];
+  const { dtypes, sizes, hidden, tokens, overlap, runs, complete } = producers;
+  const seen =
+    overlap.length === 0
+      ? 'A copy that does not wait for its producer finds the old contents there.'
+      : 'A copy that does not wait for its producer was not seen to be early, so this proves nothing.';
+  return [
+    `Sites right behind a kernel that writes partials, residual and weights in the latest way that PDL allows, other contents each time, ${sizes.join(', ')} ranks sharing one ${device} (${date}, seed ${seed}), ${dtypes.join(', ')}, hidden ${hidden.join(', ')}, ${tokens.join(', ')} tokens.${complete ? '' : ' It did not finish.'} ${seen}`,
+    '',
+    '| kernel | PDL | cases | eager repetitions | graph repetitions | wrong |',
+    '| --- | --- | ---: | ---: | ---: | ---: |',
+    ...runs.flatMap(({ kernels }) =>
+      kernels.map(
+        ({ kernel, pdl, cases, eager, graph, faulty }) =>
+          `| ${[`\`${kernel}\``, pdl === null ? '–' : pdl ? 'on' : 'off', ...[cases, eager, graph, faulty].map(count)].join(' | ')} |`,
+      ),
+    ),
+    '',
+  ];
+}
+
 /** @param {Soak} soak */
 function soakLines({
   device,
@@ -108,6 +134,9 @@ export function proofLines(proofs, soaks) {
   const missing = [
     proofs.some(({ ranks }) => ranks) ? [] : ['every chain through every collective kernel'],
     proofs.some(({ recovery }) => recovery) ? [] : ['recovery from a rank that never comes'],
+    proofs.some(({ producers }) => producers)
+      ? []
+      : ['sites behind kernels that write what they read'],
     soaks.length > 0 ? [] : ['the soak'],
   ].flat();
   return [
@@ -115,6 +144,7 @@ export function proofLines(proofs, soaks) {
       ...normLines(proof),
       ...rankLines(proof),
       ...recoveryLines(proof),
+      ...producerLines(proof),
     ]),
     ...soaks.flatMap(soakLines),
     ...(missing.length > 0

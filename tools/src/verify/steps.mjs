@@ -10,6 +10,7 @@ import { readVitestReport } from './vitest-report.mjs';
  * @typedef {{ id: string, title: string, needs: readonly string[], run(): Promise<StepResult> }} Step
  */
 
+/** @type {NodeJS.ProcessEnv} */
 const env = plainEnvironment();
 const LONGEST_DETAILS = 20_000;
 
@@ -83,7 +84,9 @@ async function unitTests() {
       reasons: [],
     };
   }
-  const result = readVitestReport(JSON.parse(readFileSync(report, 'utf8')), repositoryRoot);
+  const promised = (env.ARFUSE_SHARED_FIXTURES ?? '') !== '';
+  const found = JSON.parse(readFileSync(report, 'utf8'));
+  const result = readVitestReport(found, repositoryRoot, promised);
   if (code !== 0 && result.failed === 0) return { ...result, failed: 1, details: details(output) };
   return result;
 }

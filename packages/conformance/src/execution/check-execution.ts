@@ -1,11 +1,4 @@
-import {
-  type Backend,
-  type Device,
-  findStage,
-  type IoDType,
-  type Plan,
-  UsageError,
-} from '@arfuse/contract';
+import { type Backend, type Device, findStage, type Plan } from '@arfuse/contract';
 import { Random } from '@arfuse/reference';
 import type { ExecutorOptions } from '@arfuse/runtime';
 import { sumIsOpen } from './bounds.ts';
@@ -19,10 +12,11 @@ import { ExecutionRecorder, type ExecutionReport } from './report.ts';
 import type { ExecutionRule } from './rules.ts';
 import { CaseRun, resultBytes } from './run-case.ts';
 import { ShapeInputs } from './shape-inputs.ts';
+import { type Shape, type ShapesAsked, shapesOf } from './shapes.ts';
 import { Stand } from './stand.ts';
 
 /** What is executed, on what. */
-export interface ExecutionOptions {
+export interface ExecutionOptions extends ShapesAsked {
   /** The backend under test, and those that perform what it leaves. */
   readonly backends: readonly Backend[];
   /** Ids of the kernels under test. Default: every kernel of the first backend. */
@@ -31,11 +25,7 @@ export interface ExecutionOptions {
   readonly devices: (size: number) => readonly Device[];
   /** Compute capability times 10 that admission is asked for. Default 90. */
   readonly capability?: number;
-  /** Group sizes. Default 2 and 4. */
-  readonly sizes?: readonly number[];
-  readonly hidden?: readonly number[];
   readonly tokens?: readonly number[];
-  readonly dtypes?: readonly IoDType[];
   readonly chains?: readonly ConformanceChain[];
   /** Largest token count that also runs with rows of NaN and infinities. Default: all. */
   readonly specialUpTo?: number;
@@ -54,8 +44,6 @@ export interface ExecutionOptions {
   readonly watched?: number;
   /** Most rows that are looked at of what follows a first norm that is not exact. Default 129. */
   readonly sampled?: number;
-  /** Name of the first shape to run; those before it are passed over. */
-  readonly from?: string;
   /** Ends the run before the next shape when it says so. */
   readonly ended?: () => boolean;
   /** Told of the cases that come next, so that expected results can be made beforehand. */
@@ -74,35 +62,6 @@ type Settings = Required<
   Pick<ExecutionOptions, 'kernels' | 'chains' | 'repeats' | 'expect' | 'checker' | 'exact'>
 > &
   ExecutionOptions;
-
-/** Activations of one dtype and width over one group. */
-interface Shape {
-  readonly name: string;
-  readonly dtype: IoDType;
-  readonly size: number;
-  readonly hidden: number;
-}
-
-function shapesOf({ dtypes, sizes, hidden, from }: ExecutionOptions): Shape[] {
-  const all = (dtypes ?? ['bf16', 'f16', 'f32']).flatMap((dtype) =>
-    (sizes ?? [2, 4]).flatMap((size) =>
-      (hidden ?? [64, 1024]).map((width) => ({
-        name: `${dtype} N=${size} hidden=${width}`,
-        dtype,
-        size,
-        hidden: width,
-      })),
-    ),
-  );
-  if (from === undefined) return all;
-  const at = all.findIndex(({ name }) => name === from);
-  if (at >= 0) return all.slice(at);
-  throw new UsageError({
-    message: `there is no shape "${from}".`,
-    hint: `They are ${all[0]?.name ?? 'none'} … ${all.at(-1)?.name ?? ''}.`,
-    details: { from },
-  });
-}
 
 /** A case with its place in the plan. */
 interface NamedCase {
@@ -206,7 +165,7 @@ class ShapeRun {
       streams: stand.streams,
       idle: (rank) => stand.executors[rank]!.sync(),
     });
-    const inputs = new ShapeInputs(stand, checker, this.#shape);
+    const inputs = new ShapeInputs(stand, checker);
     const bound = new Map<number, { bindings: readonly number[]; steps: readonly number[] }>();
     let done = 0;
     try {

@@ -1,5 +1,5 @@
 import type { Backend, Device, IoDType } from '@arfuse/contract';
-import type { Executor } from '@arfuse/runtime';
+import type { Executor, ExecutorOptions } from '@arfuse/runtime';
 import { CONFORMANCE_CHAINS } from './chains.ts';
 import { type Checker, type CheckerContext, hostChecker } from './checker.ts';
 import { executionPlan, siteOf } from './execution-plan.ts';
@@ -26,6 +26,8 @@ export interface RecoveryOptions {
   readonly after?: number;
   /** Milliseconds until the others give up. Default 200. */
   readonly deadlineMs?: number;
+  /** Other settings, such as how long a stage of a recovery may take. */
+  readonly executor?: Partial<ExecutorOptions>;
   readonly seed?: number;
   readonly expect?: Expect;
   readonly checker?: (context: CheckerContext) => Checker;
@@ -95,7 +97,7 @@ class Ranks {
   }
 
   async fill(): Promise<void> {
-    const inputs = new ShapeInputs(this.#stand, this.#checker, this.#case.site);
+    const inputs = new ShapeInputs(this.#stand, this.#checker);
     await inputs.fill(this.#case);
     await this.#stand.sync();
   }
@@ -182,7 +184,12 @@ export async function checkRecovery(options: RecoveryOptions): Promise<RecoveryR
     const refused = refusals.flatMap(({ reasons }) => reasons);
     return { ...base, passed: false, refused, rounds: 0, operations: 0, faults: [] };
   }
-  const stand = await Stand.open({ plan, devices, backends, executor: { deadlineMs } });
+  const stand = await Stand.open({
+    plan,
+    devices,
+    backends,
+    executor: { ...options.executor, deadlineMs },
+  });
   const asked = { site: combination.site, segment, size, tokens, seed, kind: 'usual' as const };
   const ms: number[] = [];
   const faults: string[] = [];

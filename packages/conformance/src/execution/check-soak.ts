@@ -66,15 +66,10 @@ class OpenShape {
   readonly combinations: readonly Combination[];
   readonly #launches = new Map<number, CaseLaunch>();
 
-  private constructor(
-    stand: Stand,
-    checker: Checker,
-    shape: SoakShape,
-    of: readonly Combination[],
-  ) {
+  private constructor(stand: Stand, checker: Checker, of: readonly Combination[]) {
     this.stand = stand;
     this.checker = checker;
-    this.inputs = new ShapeInputs(stand, checker, shape);
+    this.inputs = new ShapeInputs(stand, checker);
     this.combinations = of;
   }
 
@@ -87,7 +82,7 @@ class OpenShape {
       streams: stand.streams,
       idle: (rank) => stand.executors[rank]!.sync(),
     });
-    return new OpenShape(stand, checker, shape, combinations);
+    return new OpenShape(stand, checker, combinations);
   }
 
   launch(index: number, tokens: number): CaseLaunch {

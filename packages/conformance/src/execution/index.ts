@@ -1,6 +1,7 @@
 export { type Bound, boundsOf } from './bounds.ts';
 export { CONFORMANCE_CHAINS, type ConformanceChain } from './chains.ts';
 export { checkExecution, type ExecutionOptions } from './check-execution.ts';
+export { checkProducers, type ProducerOptions } from './check-producers.ts';
 export { checkRecovery, type RecoveryOptions, type RecoveryReport } from './check-recovery.ts';
 export {
   checkSoak,
@@ -36,6 +37,12 @@ export {
 export { caseInputs, type ExecutionCase, type Expect, referenceExpect } from './expected.ts';
 export { type FillCodes, hostExpect } from './host-expect.ts';
 export type { SoakMemory } from './memory-growth.ts';
+export { lateProducer, type MakeProducer, type ProducedTensor } from './producer.ts';
+export {
+  formatProducerReport,
+  type ProducerCount,
+  type ProducerReport,
+} from './producer-report.ts';
 export {
   type DistanceCount,
   type ExecutionCheck,
@@ -45,3 +52,4 @@ export {
 export { EXECUTION_RULES, type ExecutionRule, type Fault } from './rules.ts';
 export { resultBytes } from './run-case.ts';
 export { scaleByteCount, scalePlace } from './scale-places.ts';
+export type { ShapesAsked } from './shapes.ts';

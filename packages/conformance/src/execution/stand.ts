@@ -52,6 +52,8 @@ export interface StandOptions {
   readonly devices: readonly Device[];
   readonly backends: readonly Backend[];
   readonly executor?: Partial<ExecutorOptions>;
+  /** What a rank enqueues on, around a stream of its device. Default: that stream. */
+  readonly stream?: (made: DeviceStream, rank: number) => DeviceStream;
 }
 
 const bytesOf = ({ dtype, shape }: BufferSpec): number =>
@@ -113,9 +115,10 @@ export class Stand {
     this.#memory = devices.map((device) => device.allocate(this.bytes));
   }
 
-  static async open({ plan, devices, backends, executor = {} }: StandOptions): Promise<Stand> {
+  static async open(options: StandOptions): Promise<Stand> {
+    const { plan, devices, backends, executor = {}, stream = (made) => made } = options;
     const groups = await openLocalGroup({ ranks: devices.length });
-    const streams = devices.map((device) => device.createStream());
+    const streams = devices.map((device, rank) => stream(device.createStream(), rank));
     const shared = (device: Device): number =>
       devices.filter(({ kind, ordinal }) => kind === 'cuda' && ordinal === device.ordinal).length;
     try {

@@ -35,7 +35,7 @@ async function inEngine(path: string, engine: string, more = ''): Promise<Plan> 
   });
 }
 
-describe.skipIf(!present)("vLLM's own matcher (skipped where shared/fixtures is absent)", () => {
+describe.skipIf(!present)("vLLM's own matcher (skipped without third-party captures)", () => {
   it('has before and after pairs to be held against', () => {
     expect(pairs.length).toBeGreaterThanOrEqual(9);
     expect(pairs.reduce((sum, [, fused]) => sum + fused, 0)).toBeGreaterThanOrEqual(12);

@@ -53,7 +53,7 @@ describe('a residual that is carried in f32 from site to site', () => {
   });
 
   it.skipIf(!hasShared)(
-    'is named in a capture of vLLM (skipped where shared/fixtures is absent)',
+    'is named in a capture of vLLM (skipped without third-party captures)',
     async () => {
       const graph = await fixture(
         'vllm/v0.11.0-llama-native/dump/rank_0/__compiled_fn_1.AFTER_POST_GRAD.1.py.gz',

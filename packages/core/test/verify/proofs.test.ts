@@ -43,7 +43,7 @@ describe('verify', () => {
   });
 
   it.skipIf(!hasShared).each(VLLM)(
-    'proves %s (skipped where shared/fixtures is absent)',
+    'proves %s (skipped without third-party captures)',
     async (path) => {
       const graph = await fixture(path, SHARED);
       expect(describeFailures(verify(planFor(graph), { graph }))).toEqual([]);
@@ -51,7 +51,7 @@ describe('verify', () => {
   );
 
   it.skipIf(!hasShared)(
-    'gives a fixed row count the wanted one (skipped where shared/fixtures is absent)',
+    'gives a fixed row count the wanted one (skipped without third-party captures)',
     async () => {
       const graph = await fixture('fx/vllm-qwen2-tp/paral2_layer1.fw.g0.r0.py', SHARED);
       const report = verify(planFor(graph), { graph, tokens: [3] });

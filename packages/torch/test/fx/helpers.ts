@@ -11,9 +11,7 @@ const shared =
   fileURLToPath(new URL('../../../../../shared/fixtures/', import.meta.url));
 
 /** Why tests on real dumps do not run, or undefined when the folder is there. */
-export const noFixtures = existsSync(shared)
-  ? undefined
-  : `the shared fixtures are absent (${shared})`;
+export const noFixtures = existsSync(shared) ? undefined : `no third-party captures at ${shared}`;
 
 export function fixture(path: string): string {
   const bytes = readFileSync(join(shared, path));

@@ -5,7 +5,7 @@ import { native } from '@arfuse/core';
 import { loadNative, openCudaDevice, openNccl } from '@arfuse/native';
 import { createNccl } from '@arfuse/nccl';
 import { createExecutor, openGroup } from '@arfuse/runtime';
-import { CHAINS, rankPlan } from '../rank-plan.mjs';
+import { rankPlan } from '../rank-plan.mjs';
 import { Findings, NcclSite } from './site.mjs';
 
 /**
@@ -41,9 +41,7 @@ let { seed } = task;
 
 /** @param {Case} one @param {{ deadlineMs: number }} options */
 async function openSite(one, { deadlineMs }) {
-  const chain = CHAINS.find(({ name }) => name === one.chain);
-  if (!chain) throw new Error(`there is no chain "${one.chain}"`);
-  const { dtype, hidden, tokens } = one;
+  const { chain, dtype, hidden, tokens } = one;
   const capability = Number(device.facts.capability);
   const made = rankPlan({
     chain,

@@ -49,13 +49,11 @@ export class NcclSite {
   /** Fresh inputs, the same at all ranks but for the partial, and poisoned outputs. @param {number} rows @param {number} seed */
   async fill(rows, seed) {
     const { executor, group, arithmetic } = this.parts;
-    const given = hostChain(
-      arithmetic,
-      this.site,
-      this.numerics,
-      {},
-      { ranks: group.size, rows, seed },
-    );
+    const given = hostChain(arithmetic, this.site, this.numerics, {
+      ranks: group.size,
+      rows,
+      seed,
+    });
     this.#given = { ...given, rows };
     const partials = /** @type {readonly Uint8Array[]} */ (given.inputs.partials[group.rank]);
     for (const [i, buffer] of this.#buffers.partials.entries())

@@ -5,13 +5,14 @@ import { spawnRanks } from './spawn-ranks.mjs';
  *
  * @typedef {object} Task
  * @property {string} collective kernel of the all-reduce
- * @property {string} chain name of one of the chains of rank-plan.mjs
+ * @property {string} chain name of one of `CONFORMANCE_CHAINS`
  * @property {'bf16' | 'f16' | 'f32'} dtype
  * @property {number} hidden
  * @property {readonly number[]} tokens
  * @property {number} runs launches per token count, each with fresh inputs
  * @property {number} seed
  * @property {number} capability
+ * @property {boolean} [ownGpus] whether each rank has a GPU of its own; otherwise all share the first
  * @property {number} [late] rank that does not launch once; the others recover, and all go on
  * @property {number} [dies] rank that is gone at the end
  */
@@ -65,13 +66,19 @@ export function faultOf(task, ends) {
 }
 
 /**
- * Runs one case: a process per rank on the first GPU.
+ * Runs one case: a process per rank, on the first GPU or each on its own.
  *
  * @param {Task} task
  * @param {{ size: number, seconds: number, env?: (rank: number) => Record<string, string> }} given
  */
 export async function runProcessCase(task, given) {
-  const ends = await spawnRanks({ ...given, task, program: new URL('rank.mjs', import.meta.url) });
+  const own = (/** @type {number} */ rank) => ({ LOCAL_RANK: String(rank) });
+  const ends = await spawnRanks({
+    ...(task.ownGpus ? { env: own } : {}),
+    ...given,
+    task,
+    program: new URL('rank.mjs', import.meta.url),
+  });
   const refused = ends[0]?.reports[0]?.refused;
   if (refused) return { refused: /** @type {readonly string[]} */ (refused) };
   const fault = faultOf(task, ends);

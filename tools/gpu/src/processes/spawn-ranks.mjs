@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { createServer } from 'node:net';
 import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
 
 /** Kept of what a rank writes to its error output. */
 const MOST_TEXT = 4000;
@@ -13,7 +14,7 @@ const MOST_TEXT = 4000;
  * @property {NodeJS.Signals | null} signal
  * @property {boolean} late whether it was ended because the time was over
  * @property {Record<string, any>[]} reports its lines of JSON
- * @property {string} errors the end of its error output
+ * @property {string} errors the end of whatever else it wrote
  */
 
 /** A port of the loopback interface that nobody listens at. @returns {Promise<number>} */
@@ -29,18 +30,19 @@ async function freePort() {
  * Starts one process per rank, as torchrun would, and waits for all; those that are not done in time are ended. A rank
  * finds its task in `ARFUSE_TASK` and reports by lines of JSON.
  *
- * @param {{ program: URL, size: number, task: unknown, seconds: number, env?: (rank: number) => Record<string, string> }} given
+ * @param {{ program: URL, args?: readonly string[], size: number, task: unknown, seconds: number,
+ *   env?: (rank: number) => Record<string, string> }} given
  * @returns {Promise<RankEnd[]>} by rank
  */
-export async function spawnRanks({ program, size, task, seconds, env = () => ({}) }) {
+export async function spawnRanks({ program, args = [], size, task, seconds, env = () => ({}) }) {
   const port = await freePort();
   return Promise.all(
     Array.from({ length: size }, (_, rank) =>
-      runRank(program, seconds, {
+      runRank([fileURLToPath(program), ...args], seconds, {
         ...process.env,
         RANK: String(rank),
         WORLD_SIZE: String(size),
-        // All ranks share the first GPU.
+        // All ranks share the first GPU, unless `env` says otherwise.
         LOCAL_RANK: '0',
         MASTER_ADDR: '127.0.0.1',
         ARFUSE_PORT: String(port),
@@ -52,13 +54,13 @@ export async function spawnRanks({ program, size, task, seconds, env = () => ({}
 }
 
 /**
- * @param {URL} program
+ * @param {readonly string[]} command program and arguments for Node
  * @param {number} seconds
  * @param {NodeJS.ProcessEnv} env
  * @returns {Promise<RankEnd>}
  */
-function runRank(program, seconds, env) {
-  const child = spawn(process.execPath, [program.pathname], {
+function runRank(command, seconds, env) {
+  const child = spawn(process.execPath, [...command], {
     env,
     stdio: ['ignore', 'pipe', 'pipe'],
   });
@@ -72,7 +74,7 @@ function runRank(program, seconds, env) {
   }, seconds * 1000);
   createInterface({ input: child.stdout }).on('line', (line) => {
     if (line.startsWith('{')) reports.push(JSON.parse(line));
-    else errors = (errors + line).slice(-MOST_TEXT);
+    else errors = `${errors}${line}\n`.slice(-MOST_TEXT);
   });
   child.stderr.setEncoding('utf8').on('data', (/** @type {string} */ text) => {
     errors = (errors + text).slice(-MOST_TEXT);

@@ -1,6 +1,6 @@
 import { hostChain } from '../host-chain.mjs';
 import { BACKENDS, openRanks } from '../open-ranks.mjs';
-import { CHAINS, rankPlan } from '../rank-plan.mjs';
+import { rankPlan } from '../rank-plan.mjs';
 import { timesOf } from './samples.mjs';
 
 const SITES = 64;
@@ -13,19 +13,18 @@ const CLASS = 'c0';
 /** @typedef {import('@arfuse/native').NativeArithmetic} Arithmetic */
 
 /**
- * Ranks that share the first GPU, with a captured step of one add + norm over and over, whose results are right.
+ * Ranks with a captured step of one add + norm over and over, whose results are right. They share the first GPU, unless
+ * `ordinals` gives each its own.
  *
  * @param {Arithmetic} arithmetic
- * @param {{ collective: string, size: number, hidden: number, tokens: number, sites: number, capability: number, seed: number }} given
+ * @param {{ collective: string, size: number, hidden: number, tokens: number, sites: number, capability: number, seed: number, ordinals?: readonly number[] }} given
  * @returns {Promise<{ refused: readonly string[] } | (Awaited<ReturnType<typeof openRanks>> & { steps: readonly number[] })>}
  * @throws Error when a result is not the reference's, within the last bit for kernels that sum in another order
  */
 export async function openStep(arithmetic, given) {
-  const { collective, size, hidden, tokens, sites, capability, seed } = given;
-  const chain = CHAINS.find(({ name }) => name === 'add + norm');
-  if (!chain) throw new Error('there is no chain "add + norm"');
+  const { collective, size, hidden, tokens, sites, capability, seed, ordinals } = given;
   const made = rankPlan({
-    chain,
+    chain: 'add + norm',
     dtype: 'bf16',
     hidden,
     size,
@@ -35,19 +34,15 @@ export async function openStep(arithmetic, given) {
     capability,
   });
   if ('reasons' in made) return { refused: made.reasons };
-  const [site] = made.plan.classes;
-  const segment = made.plan.decisions[0]?.segments[0];
-  if (!site || !segment) throw new Error('the plan decides nothing');
-  const opened = await openRanks(made.plan);
+  const { site, segment } = made;
+  const opened = await openRanks(made.plan, ordinals ? { ordinals } : {});
   const { ranks } = opened;
   try {
-    const { inputs, expected } = hostChain(
-      arithmetic,
-      site,
-      segment.numerics,
-      {},
-      { ranks: size, rows: tokens, seed },
-    );
+    const { inputs, expected } = hostChain(arithmetic, site, segment.numerics, {
+      ranks: size,
+      rows: tokens,
+      seed,
+    });
     await ranks.fill(CLASS, inputs);
     const ids = await ranks.bindings(CLASS);
     const steps = await ranks.each((executor, rank) => {
