@@ -58,7 +58,7 @@ __device__ __forceinline__ void quantise_row(const Vector<T> (&value)[kVectors],
     for (int j = 0; j < kVectors; ++j) {
       unsigned max = largest_bits(value[j]);
       for (unsigned offset = 1; offset < lanes_per_group; offset *= 2) {
-        const unsigned other = __shfl_xor_sync(kWholeWarp, max, offset);
+        const unsigned other = __shfl_xor_sync(kWholeWarp, max, static_cast<int>(offset));
         max = max > other ? max : other;
       }
       const float scale = scale_of(max, quant);
