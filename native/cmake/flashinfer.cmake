@@ -35,7 +35,8 @@ function(arfuse_fusion_objects name archs)
   target_include_directories(${name} SYSTEM PRIVATE ${ARFUSE_FLASHINFER_INCLUDE})
   target_compile_definitions(${name} PRIVATE NDEBUG)
   target_compile_options(${name} PRIVATE
-    --expt-relaxed-constexpr -Xfatbin=-compress-all --compress-mode=size -Xcompiler=-Wall,-Wextra)
+    --expt-relaxed-constexpr -Xfatbin=-compress-all --compress-mode=size -Werror=all-warnings
+    -Xcompiler=-Wall,-Wextra,-Werror)
   target_sources(arfuse PRIVATE $<TARGET_OBJECTS:${name}>)
 endfunction()
 
@@ -69,5 +70,5 @@ if(ARFUSE_HARNESS)
   )
   target_include_directories(fusion_speed SYSTEM PRIVATE ${ARFUSE_FLASHINFER_INCLUDE})
   target_compile_definitions(fusion_speed PRIVATE NDEBUG)
-  target_compile_options(fusion_speed PRIVATE --expt-relaxed-constexpr -Xcompiler=-Wall,-Wextra)
+  target_compile_options(fusion_speed PRIVATE --expt-relaxed-constexpr -Werror=all-warnings -Xcompiler=-Wall,-Wextra,-Werror)
 endif()

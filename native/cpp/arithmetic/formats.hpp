@@ -48,7 +48,7 @@ struct Format {
     // The whole significand is below half a quantum.
     if (shift > 24) return static_cast<Code>(sign);
     // A carry out of the significand moves on into the exponent by itself.
-    const std::uint32_t above = static_cast<std::uint32_t>(deficit > 0 ? 0 : exponent - kMinExponent);
+    const auto above = static_cast<std::uint32_t>(deficit > 0 ? 0 : exponent - kMinExponent);
     const std::uint32_t code = rounded(significand, shift) + (above << kBits);
     return static_cast<Code>(sign | (code > kMax ? overflow() : code));
   }

@@ -21,7 +21,7 @@ ARFUSE_HD std::uint32_t bits_of(float x) {
 #if defined(__CUDA_ARCH__)
   return __float_as_uint(x);
 #else
-  std::uint32_t bits;
+  std::uint32_t bits = 0;
   std::memcpy(&bits, &x, sizeof bits);
   return bits;
 #endif
@@ -31,7 +31,7 @@ ARFUSE_HD float float_of(std::uint32_t bits) {
 #if defined(__CUDA_ARCH__)
   return __uint_as_float(bits);
 #else
-  float x;
+  float x = 0.0f;
   std::memcpy(&x, &bits, sizeof x);
   return x;
 #endif

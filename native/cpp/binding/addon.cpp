@@ -38,6 +38,11 @@ namespace {
 constexpr int kAbi = 7;
 
 #if defined(ARFUSE_CUDA)
+Napi::Value flag_or_null(Napi::Env env, std::optional<bool> flag) {
+  if (!flag) return env.Null();
+  return Napi::Boolean::New(env, *flag);
+}
+
 /** `devices()`: what the CUDA runtime sees. Opens the driver, so it is called in a child process only. */
 Napi::Value devices(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
@@ -46,22 +51,22 @@ Napi::Value devices(const Napi::CallbackInfo& info) {
   result.Set("driverVersion", found.driver_version);
   result.Set("runtimeVersion", found.runtime_version);
   result.Set("error", found.error.empty() ? env.Null() : Napi::String::New(env, found.error));
-  Napi::Array list = Napi::Array::New(env);
+  const Napi::Array list = Napi::Array::New(env);
   for (const arfuse::DeviceFacts& facts : found.devices) {
-    Napi::Object device = Napi::Object::New(env);
+    const Napi::Object device = Napi::Object::New(env);
     device.Set("name", facts.name);
     device.Set("capability", facts.capability);
     device.Set("memoryBytes", static_cast<double>(facts.memory_bytes));
     device.Set("multiprocessors", facts.multiprocessors);
     device.Set("pciBusId", facts.pci_bus_id);
     device.Set("uuid", facts.uuid);
-    Napi::Array peers = Napi::Array::New(env);
+    const Napi::Array peers = Napi::Array::New(env);
     for (const bool peer : facts.peers) peers.Set(peers.Length(), Napi::Boolean::New(env, peer));
     device.Set("peers", peers);
-    Napi::Array atomics = Napi::Array::New(env);
+    const Napi::Array atomics = Napi::Array::New(env);
     for (const bool atomic : facts.peer_atomics) atomics.Set(atomics.Length(), Napi::Boolean::New(env, atomic));
     device.Set("peerAtomics", atomics);
-    device.Set("multicast", facts.multicast ? Napi::Boolean::New(env, *facts.multicast) : env.Null());
+    device.Set("multicast", flag_or_null(env, facts.multicast));
     list.Set(list.Length(), device);
   }
   result.Set("devices", list);

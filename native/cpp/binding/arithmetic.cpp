@@ -87,6 +87,7 @@ Napi::Value all_reduce_on_host(const Napi::CallbackInfo& info) {
   if (!given.Get("partials").IsArray()) refuse(info.Env(), "partials", "an array with one typed array per rank");
   const auto list = given.Get("partials").As<Napi::Array>();
   std::vector<const void*> partials;
+  partials.reserve(list.Length());
   for (std::uint32_t rank = 0; rank < list.Length(); ++rank)
     partials.push_back(host_pointer(list.Get(rank), "partials", count * size_of(dtype)));
   if (partials.empty()) refuse(info.Env(), "partials", "at least one rank");

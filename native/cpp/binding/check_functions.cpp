@@ -79,7 +79,7 @@ Napi::Value prepare_comparison(const Napi::CallbackInfo& info) {
   const int codes = integer_of(given, "codes", 1, 2'147'483'647);
   ComparisonParams params;
   params.format = one_of(given, "format", kFormats);
-  std::size_t bytes = static_cast<std::size_t>(codes);
+  auto bytes = static_cast<std::size_t>(codes);
   if (params.format == CodeFormat::f32) bytes *= 4;
   if (params.format == CodeFormat::bf16 || params.format == CodeFormat::f16) bytes *= 2;
   if (params.format == CodeFormat::e2m1) bytes = (bytes + 1) / 2;

@@ -63,7 +63,7 @@ Napi::Value DeviceMemory::ipc_handle(const Napi::CallbackInfo& info) {
       cuda_call(info.Env(), [&] { return ipc_handle_of(given.device(), address); });
   auto copy = Napi::Uint8Array::New(info.Env(), sizeof handle);
   std::memcpy(copy.Data(), &handle, sizeof handle);
-  return copy;
+  return copy.As<Napi::Value>();
 }
 
 void DeviceMemory::close(const Napi::CallbackInfo&) { allocation_.reset(); }

@@ -25,7 +25,7 @@ Napi::Value layout(const Napi::CallbackInfo& info) {
   Napi::Object result = Napi::Object::New(env);
   result.Set("bytes", number(env, found.bytes));
   result.Set("headBytes", number(env, sizeof(ExchangeHead)));
-  Napi::Array buffers = Napi::Array::New(env);
+  const Napi::Array buffers = Napi::Array::New(env);
   for (const std::size_t buffer : found.buffer) buffers.Set(buffers.Length(), number(env, buffer));
   result.Set("buffers", buffers);
   result.Set("bufferBytes", number(env, found.buffer[1] - found.buffer[0]));
@@ -54,7 +54,7 @@ Napi::Value geometry(const Napi::CallbackInfo& info) {
 /** `state(head, { rank, size })`: what a copy of a workspace's head says. */
 Napi::Value state(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
-  ExchangeHead head;
+  ExchangeHead head{};
   std::memcpy(&head, host_pointer(info[0], "head", sizeof head), sizeof head);
   const Napi::Object given = object_of(info[1], "state");
   const int ranks = ranks_of(given);
@@ -63,7 +63,7 @@ Napi::Value state(const Napi::CallbackInfo& info) {
   result.Set("epoch", Napi::BigInt::New(env, found.epoch));
   result.Set("running", Napi::Boolean::New(env, found.running));
   result.Set("aborted", Napi::Boolean::New(env, found.aborted));
-  Napi::Array missing = Napi::Array::New(env);
+  const Napi::Array missing = Napi::Array::New(env);
   for (int peer = 0; peer < ranks; ++peer)
     if ((found.missing >> peer & 1u) != 0) missing.Set(missing.Length(), peer);
   result.Set("missing", missing);

@@ -61,7 +61,7 @@ Napi::Value table(const Napi::CallbackInfo& info) {
   }
   auto words = Napi::BigUint64Array::New(env, static_cast<std::size_t>(fusion_table_entries(ranks)));
   fusion_table(fusion_layout_of(given, ranks), ranks, rank, workspaces, words.Data());
-  return words;
+  return words.As<Napi::Value>();
 }
 
 /** `geometry({ …work, multiprocessors, registers, maxCluster?, ranksPerDevice, activeClusters? })`. */
@@ -102,7 +102,7 @@ Napi::Value shares(const Napi::CallbackInfo& info) {
   const FusionShares found = fusion_shares(integer_of(given, "rows", 1, 1 << 30), ranks);
   Napi::Array result = Napi::Array::New(info.Env());
   for (int rank = 0; rank < ranks; ++rank) {
-    Napi::Object share = Napi::Object::New(info.Env());
+    const Napi::Object share = Napi::Object::New(info.Env());
     share.Set("begin", found.begin[rank]);
     share.Set("count", found.count[rank]);
     result.Set(result.Length(), share);

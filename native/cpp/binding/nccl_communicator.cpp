@@ -32,7 +32,7 @@ nccl::OpenOptions options_of(Napi::Object given) {
     const double count = number_of(entry, "count");
     const bool windowed = flag_of(entry, "windowed");
     if (!(count >= 1 && count <= 9007199254740991.0)) refuse(env, name + ".count", "a number of 1 or more");
-    const std::size_t elements = static_cast<std::size_t>(count);
+    const auto elements = static_cast<std::size_t>(count);
     if (windowed && elements * nccl_type_bytes(type) > options.window_bytes)
       refuse(env, name + ".count", "what the window of " + std::to_string(options.window_bytes) + " bytes holds");
     options.rehearsals.push_back({type, elements, windowed});
@@ -66,8 +66,8 @@ NcclCommunicator::~NcclCommunicator() {
   if (!communicator_ || *ending_) return;
   try {
     communicator_->abort();
+    // NOLINTNEXTLINE(bugprone-empty-catch): there are no more threads, so it is left to the end of the process
   } catch (const std::exception&) {
-    // There are no more threads: it is left to the end of the process.
   }
 }
 

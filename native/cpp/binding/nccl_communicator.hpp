@@ -21,6 +21,8 @@ class NcclCommunicator : public Napi::ObjectWrap<NcclCommunicator> {
 
   explicit NcclCommunicator(const Napi::CallbackInfo& info);
   ~NcclCommunicator() override;
+  NcclCommunicator(const NcclCommunicator&) = delete;
+  NcclCommunicator& operator=(const NcclCommunicator&) = delete;
 
   const std::shared_ptr<nccl::Communicator>& communicator() const noexcept { return communicator_; }
 

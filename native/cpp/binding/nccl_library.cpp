@@ -37,7 +37,7 @@ Napi::Value NcclLibrary::unique_id(const Napi::CallbackInfo& info) {
   nccl_call(info.Env(), [&] { library_->check(library_->api().get_unique_id(&id), "ncclGetUniqueId"); });
   auto copy = Napi::Uint8Array::New(info.Env(), sizeof id.bytes);
   std::memcpy(copy.Data(), id.bytes, sizeof id.bytes);
-  return copy;
+  return copy.As<Napi::Value>();
 }
 
 }  // namespace arfuse::binding

@@ -42,7 +42,7 @@ Napi::Value PinnedMemory::address(const Napi::CallbackInfo& info) {
 
 Napi::Value PinnedMemory::array(const Napi::CallbackInfo& info) {
   const std::size_t bytes = allocation(info.Env()).bytes();
-  return Napi::Uint8Array::New(info.Env(), bytes, buffer_.Value(), 0);
+  return Napi::Uint8Array::New(info.Env(), bytes, buffer_.Value(), 0).As<Napi::Value>();
 }
 
 void PinnedMemory::close(const Napi::CallbackInfo&) {

@@ -34,7 +34,7 @@ int attribute_of(int device, cudaDeviceAttr attribute) {
 void read_workspaces(Napi::Object given, int ranks, ExchangeParams& params) {
   const Napi::Env env = given.Env();
   params.layout = layout_of(given, ranks);
-  void* own = device_pointer(given.Get("place"), "workspace.place", params.layout.bytes);
+  const void* own = device_pointer(given.Get("place"), "workspace.place", params.layout.bytes);
   if (!given.Get("addresses").IsArray()) refuse(env, "workspace.addresses", "an array with one BigInt per rank");
   const auto list = given.Get("addresses").As<Napi::Array>();
   if (list.Length() != static_cast<std::uint32_t>(ranks))

@@ -24,6 +24,7 @@ class SyncWorker : public Napi::AsyncWorker {
 
   Napi::Promise promise() const { return deferred_.Promise(); }
 
+ protected:
   void Execute() override {
     try {
       const DeviceGuard guard(stream_->device());

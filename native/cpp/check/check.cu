@@ -119,7 +119,7 @@ __global__ void __launch_bounds__(kThreads) uniform_kernel(UniformParams params,
     for (std::uintptr_t byte = from; byte < from + 16; ++byte) {
       if (byte < begin || byte >= end || *reinterpret_cast<const unsigned char*>(byte) == params.byte) continue;
       atomicAdd(&params.findings->different, 1u);
-      atomicMax(&params.findings->worst, 1ull << 32 | static_cast<unsigned int>(~static_cast<unsigned int>(byte - begin)));
+      atomicMax(&params.findings->worst, 1ull << 32 | ~static_cast<unsigned int>(byte - begin));
     }
   }
 }

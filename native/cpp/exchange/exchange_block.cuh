@@ -33,7 +33,10 @@ class ExchangeBlock {
   }
 
   /** Whether an earlier exchange was aborted. A peer may still read what this one would overwrite, so it must not begin. */
-  __device__ bool poisoned() const { return __syncthreads_or(*const_cast<volatile std::uint32_t*>(&head_->control.aborted) != 0) != 0; }
+  __device__ bool poisoned() const {
+    const bool aborted = *const_cast<volatile std::uint32_t*>(&head_->control.aborted) != 0;
+    return __syncthreads_or(aborted ? 1 : 0) != 0;
+  }
 
   /** The buffer of this exchange in a rank's workspace. */
   __device__ std::byte* buffer(int rank) const { return params_.workspace[rank] + params_.layout.buffer[epoch_ & 1]; }
@@ -53,7 +56,7 @@ class ExchangeBlock {
       pause(2 * phase + 1);
       arrived = wait(&head_->flags[phase][blockIdx.x].raised[peer]);
     }
-    return __syncthreads_and(arrived) != 0;
+    return __syncthreads_and(arrived ? 1 : 0) != 0;
   }
 
   /** Ends the block's part. The last block ends the exchange: until then, late blocks read the number of this one. */

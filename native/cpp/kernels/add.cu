@@ -32,7 +32,7 @@ AddKernel kernel_of(Dtype dtype) {
 
 cudaError_t launch_add(const void* a, const void* b, void* out, std::int64_t vectors, Dtype dtype, cudaStream_t stream) {
   const auto blocks = static_cast<unsigned>((vectors + kAddThreads - 1) / kAddThreads);
-  void* arguments[] = {&a, &b, &out, &vectors};
+  void* arguments[] = {static_cast<void*>(&a), static_cast<void*>(&b), static_cast<void*>(&out), &vectors};
   return cudaLaunchKernel(reinterpret_cast<const void*>(kernel_of(dtype)), dim3(blocks), dim3(kAddThreads), arguments, 0, stream);
 }
 

@@ -112,8 +112,8 @@ cudaError_t load_all(bool& waits) {
 
 cudaError_t launch_norm(const NormParams& params, Dtype dtype, cudaStream_t stream) {
   if (params.rows == 0) return cudaSuccess;
-  if (const auto geometry = norm_row_geometry(params, dtype))
-    return launch_rows(params, dtype, *row_tail_of(params, dtype), *geometry, stream);
+  const auto tail = row_tail_of(params, dtype);
+  if (const auto rows = norm_row_geometry(params, dtype); tail && rows) return launch_rows(params, dtype, *tail, *rows, stream);
   const NormGeometry geometry = norm_geometry(params.hidden, lanes_per_group(params));
   NormParams copy = params;
   int workers = geometry.workers;

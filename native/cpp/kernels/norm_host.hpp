@@ -50,7 +50,10 @@ class NormHost {
     std::vector<float> leaves(static_cast<std::size_t>(shape.leaves), 0.0f);
     for (int worker = 0; worker < workers; ++worker) {
       float of_thread[kMaxVectors];
-      for (int j = 0; j < shape.vectors; ++j) of_thread[j] = lanes_[static_cast<std::size_t>(worker + j * workers)];
+      for (int j = 0; j < shape.vectors; ++j) {
+        const int lane = worker + j * workers;
+        of_thread[j] = lanes_[static_cast<std::size_t>(lane)];
+      }
       leaves[leaf_of(static_cast<unsigned>(shape.leaves), static_cast<unsigned>(worker), static_cast<unsigned>(workers))] =
           sum_of_lanes(of_thread, shape.vectors);
     }
@@ -109,7 +112,7 @@ class NormHost {
   void quantise(std::int64_t row) {
     const QuantStep& quant = params_.quant;
     const std::size_t group = quant.scheme == QuantScheme::fp8_static ? hidden() : static_cast<std::size_t>(quant.group);
-    const std::int64_t groups = static_cast<std::int64_t>(hidden() / group);
+    const auto groups = static_cast<std::int64_t>(hidden() / group);
     for (std::int64_t g = 0; g < groups; ++g) {
       const std::size_t from = static_cast<std::size_t>(g) * group;
       if (quant.scheme == QuantScheme::nvfp4) {

@@ -11,6 +11,7 @@ namespace arfuse {
  * A launch of `norm_row_kernel`: add, norm with a weight of the activation dtype, and an FP8 quantiser of the rounded result
  * that keeps NaN. What the first loads need comes first: every line of a kernel's parameters that is touched costs time.
  */
+// NOLINTNEXTLINE(cppcoreguidelines-pro-type-member-init): made by `NormRowParams{}`, which zeroes what has no initialiser
 struct NormRowParams {
   const void* x;
   /** Null where nothing is added. */

@@ -52,7 +52,7 @@ __device__ __forceinline__ void peaks_of_groups(const Vector<T> (&value)[kVector
   for (unsigned offset = 1; offset < kGroupLanes; offset *= 2) {
     if (offset >= lanes_per_group) break;
 #pragma unroll
-    for (int j = 0; j < (kShared ? 1 : kVectors); ++j) peak[j].raise(__shfl_xor_sync(kWholeWarp, peak[j].codes, offset));
+    for (int j = 0; j < (kShared ? 1 : kVectors); ++j) peak[j].raise(__shfl_xor_sync(kWholeWarp, peak[j].codes, static_cast<int>(offset)));
   }
   if constexpr (kShared) {
     peaks[0] = T::decode(static_cast<typename T::Code>(peak[0].codes));

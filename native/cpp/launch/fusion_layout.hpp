@@ -89,7 +89,7 @@ inline void fusion_table(const FusionLayout& layout, int ranks, int rank, const 
     entries[ranks + peer] = workspaces[peer] + layout.barrier;
     entries[2 * ranks + peer] = workspaces[peer] + layout.lamport;
   }
-  entries[3 * ranks] = workspaces[rank] + layout.control;
+  entries[fusion_table_entries(ranks) - 1] = workspaces[rank] + layout.control;
 }
 
 }  // namespace arfuse

@@ -88,7 +88,7 @@ const Library& Library::open(const std::string& path) {
   static std::mutex mutex;
   // Never destroyed: its threads may still run when the process ends.
   static auto& opened = *new std::map<std::string, std::unique_ptr<Library>>();
-  const std::lock_guard<std::mutex> lock(mutex);
+  const std::scoped_lock lock(mutex);
   std::unique_ptr<Library>& library = opened[path];
   if (!library) library.reset(new Library(path));
   return *library;

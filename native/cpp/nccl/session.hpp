@@ -54,6 +54,7 @@ class Session : public std::enable_shared_from_this<Session> {
  public:
   /** @param memory - of a session before this one; a window of another size is allocated anew */
   Session(const Library& library, int device, std::shared_ptr<WindowMemory> memory);
+  ~Session() = default;
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
 

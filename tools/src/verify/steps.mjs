@@ -115,6 +115,12 @@ export const STEPS = [
     run: counted('tools/src/native.mjs'),
   },
   {
+    id: 'tidy',
+    title: 'clang-tidy over the C++ sources',
+    needs: ['native'],
+    run: counted('tools/src/clang-tidy.mjs'),
+  },
+  {
     id: 'docs',
     title: 'generated documents current',
     needs: ['build'],
