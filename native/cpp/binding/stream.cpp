@@ -35,7 +35,15 @@ class SyncWorker : public Napi::AsyncWorker {
     }
   }
 
-  void OnOK() override { deferred_.Resolve(Env().Undefined()); }
+  void OnOK() override {
+    // More may have been enqueued since. An error of it is the next wait's.
+    try {
+      stream_->idle();
+    } catch (const CudaError&) {
+      cudaGetLastError();
+    }
+    deferred_.Resolve(Env().Undefined());
+  }
 
   void OnError(const Napi::Error& error) override {
     error.Set("code", Napi::String::New(Env(), name_));
@@ -145,6 +153,7 @@ void StreamObject::enqueue(const Napi::CallbackInfo& info) {
   const auto [launch, rows] = launch_arguments(info);
   cuda_call(info.Env(), [&, &launch = launch, rows = rows] {
     const DeviceGuard guard(stream_->device());
+    stream_->begin_work();
     launch.enqueue(rows, stream_->get());
   });
 }
@@ -156,6 +165,7 @@ Napi::Value StreamObject::time_enqueue(const Napi::CallbackInfo& info) {
   if (count < 1) refuse(info.Env(), "count", "a whole number from 1");
   std::chrono::steady_clock::duration taken{};
   cuda_call(info.Env(), [&, &launch = launch, rows = rows] {
+    stream_->begin_work();
     const auto begun = std::chrono::steady_clock::now();
     for (int i = 0; i < count; ++i) {
       const DeviceGuard guard(stream_->device());
@@ -191,19 +201,13 @@ void StreamObject::wait(const Napi::CallbackInfo& info) {
 
 /** `beginCapture()`: what is enqueued from here on is kept and does not run. */
 void StreamObject::begin_capture(const Napi::CallbackInfo& info) {
-  cuda_call(info.Env(), [&] {
-    check(cudaStreamBeginCapture(stream_->get(), cudaStreamCaptureModeThreadLocal), "cudaStreamBeginCapture");
-  });
+  cuda_call(info.Env(), [&] { stream_->begin_capture(); });
 }
 
 /** `endCapture()`: the sequence since `beginCapture()` as a `Graph`. */
 Napi::Value StreamObject::end_capture(const Napi::CallbackInfo& info) {
   std::unique_ptr<Graph> graph;
-  cuda_call(info.Env(), [&] {
-    cudaGraph_t captured = nullptr;
-    check(cudaStreamEndCapture(stream_->get(), &captured), "cudaStreamEndCapture");
-    graph = std::make_unique<Graph>(stream_->device(), captured);
-  });
+  cuda_call(info.Env(), [&] { graph = std::make_unique<Graph>(stream_->device(), stream_->end_capture()); });
   const Napi::Object made = instance_data(info.Env()).graph.New({});
   GraphObject::Unwrap(made)->take(std::move(graph));
   return made;
@@ -212,18 +216,15 @@ Napi::Value StreamObject::end_capture(const Napi::CallbackInfo& info) {
 /** `launch(graph)`. */
 void StreamObject::launch(const Napi::CallbackInfo& info) {
   const Graph& graph = wrapped<GraphObject>(info[0], "graph").graph(info.Env());
-  cuda_call(info.Env(), [&] { check(cudaGraphLaunch(graph.get(), stream_->get()), "cudaGraphLaunch"); });
+  cuda_call(info.Env(), [&] {
+    stream_->begin_work();
+    check(cudaGraphLaunch(graph.get(), stream_->get()), "cudaGraphLaunch");
+  });
 }
 
 /** `idle()`: whether everything enqueued so far has run. Waits for nothing. */
 Napi::Value StreamObject::idle(const Napi::CallbackInfo& info) {
-  const cudaError_t state = cudaStreamQuery(stream_->get());
-  if (state == cudaErrorNotReady) {
-    cudaGetLastError();
-    return Napi::Boolean::New(info.Env(), false);
-  }
-  cuda_call(info.Env(), [&] { check(state, "cudaStreamQuery"); });
-  return Napi::Boolean::New(info.Env(), true);
+  return Napi::Boolean::New(info.Env(), cuda_call(info.Env(), [&] { return stream_->idle(); }));
 }
 
 Napi::Value StreamObject::sync(const Napi::CallbackInfo& info) {

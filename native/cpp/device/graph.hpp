@@ -1,7 +1,7 @@
 #pragma once
 
-#include "abandoned.hpp"
 #include "device_guard.hpp"
+#include "retired.hpp"
 
 namespace arfuse {
 
@@ -16,7 +16,7 @@ class Graph {
     check(error, "cudaGraphInstantiate");
   }
   ~Graph() {
-    if (!Abandoned::has(device_)) cudaGraphExecDestroy(executable_);
+    Retired::add(device_, [executable = executable_] { cudaGraphExecDestroy(executable); });
   }
   Graph(const Graph&) = delete;
   Graph& operator=(const Graph&) = delete;

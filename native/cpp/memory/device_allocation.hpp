@@ -2,8 +2,8 @@
 
 #include <cstddef>
 
-#include "../device/abandoned.hpp"
 #include "../device/device_guard.hpp"
+#include "../device/retired.hpp"
 
 namespace arfuse {
 
@@ -18,7 +18,7 @@ class DeviceAllocation {
   DeviceAllocation(int device, std::size_t bytes, void* address)
       : device_(device), bytes_(bytes), address_(address), owned_(false) {}
   ~DeviceAllocation() {
-    if (owned_ && !Abandoned::has(device_)) cudaFree(address_);
+    if (owned_) Retired::add(device_, [address = address_] { cudaFree(address); });
   }
   DeviceAllocation(const DeviceAllocation&) = delete;
   DeviceAllocation& operator=(const DeviceAllocation&) = delete;

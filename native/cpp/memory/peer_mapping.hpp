@@ -2,8 +2,8 @@
 
 #include <cstddef>
 
-#include "../device/abandoned.hpp"
 #include "../device/device_guard.hpp"
+#include "../device/retired.hpp"
 
 namespace arfuse {
 
@@ -15,12 +15,13 @@ class PeerMapping {
     check(cudaIpcOpenMemHandle(&address_, handle, cudaIpcMemLazyEnablePeerAccess), "cudaIpcOpenMemHandle");
   }
   ~PeerMapping() {
-    if (Abandoned::has(device_)) return;
-    int before = 0;
-    // A destructor may not throw, so no guard.
-    if (cudaGetDevice(&before) != cudaSuccess || cudaSetDevice(device_) != cudaSuccess) return;
-    cudaIpcCloseMemHandle(address_);
-    cudaSetDevice(before);
+    Retired::add(device_, [device = device_, address = address_] {
+      int before = 0;
+      // Nothing that is retired may throw, so no guard.
+      if (cudaGetDevice(&before) != cudaSuccess || cudaSetDevice(device) != cudaSuccess) return;
+      cudaIpcCloseMemHandle(address);
+      cudaSetDevice(before);
+    });
   }
   PeerMapping(const PeerMapping&) = delete;
   PeerMapping& operator=(const PeerMapping&) = delete;

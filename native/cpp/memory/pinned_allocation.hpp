@@ -2,8 +2,8 @@
 
 #include <cstddef>
 
-#include "../device/abandoned.hpp"
 #include "../device/cuda_error.hpp"
+#include "../device/retired.hpp"
 
 namespace arfuse {
 
@@ -14,7 +14,7 @@ class PinnedAllocation {
     check(cudaHostAlloc(&address_, bytes, cudaHostAllocPortable | cudaHostAllocMapped), "cudaHostAlloc");
   }
   ~PinnedAllocation() {
-    if (!Abandoned::any()) cudaFreeHost(address_);
+    Retired::add(Retired::kEveryDevice, [address = address_] { cudaFreeHost(address); });
   }
   PinnedAllocation(const PinnedAllocation&) = delete;
   PinnedAllocation& operator=(const PinnedAllocation&) = delete;

@@ -1,0 +1,70 @@
+#include "retired.hpp"
+
+#include <algorithm>
+#include <map>
+#include <mutex>
+#include <utility>
+#include <vector>
+
+#include "abandoned.hpp"
+
+namespace arfuse {
+namespace {
+
+struct Entry {
+  int device;
+  std::function<void()> free;
+};
+
+/** Never destroyed: at the end of the process its entries go with the process. */
+struct State {
+  std::mutex mutex;
+  std::vector<Entry> entries;
+  /** Streams with work under way, by device, and of all. */
+  std::map<int, int> working;
+  int all = 0;
+};
+
+State& state() {
+  static auto* const kept = new State();
+  return *kept;
+}
+
+bool rests(State& state, int device) {
+  if (device == Retired::kEveryDevice) return state.all == 0 && !Abandoned::any();
+  return state.working[device] == 0 && !Abandoned::has(device);
+}
+
+/** Frees under the lock: work that begins meanwhile would have to be waited for. */
+void free_what_rests(State& state) {
+  const auto ready = std::stable_partition(state.entries.begin(), state.entries.end(),
+                                           [&](const Entry& entry) { return !rests(state, entry.device); });
+  std::for_each(ready, state.entries.end(), [](const Entry& entry) { entry.free(); });
+  state.entries.erase(ready, state.entries.end());
+}
+
+}  // namespace
+
+void Retired::add(int device, std::function<void()> free) noexcept {
+  State& all = state();
+  const std::scoped_lock lock(all.mutex);
+  all.entries.push_back({device, std::move(free)});
+  free_what_rests(all);
+}
+
+void Retired::begin_work(int device) noexcept {
+  State& all = state();
+  const std::scoped_lock lock(all.mutex);
+  ++all.working[device];
+  ++all.all;
+}
+
+void Retired::end_work(int device) noexcept {
+  State& all = state();
+  const std::scoped_lock lock(all.mutex);
+  --all.working[device];
+  --all.all;
+  free_what_rests(all);
+}
+
+}  // namespace arfuse
