@@ -5,7 +5,7 @@ import { join, relative } from 'node:path';
 import { readable, tidyCommands } from './clang-tidy/commands.mjs';
 import { prepareProgram } from './clang-tidy/program.mjs';
 import { tidyUnit } from './clang-tidy/unit.mjs';
-import { printChecks, unlessProven } from './lib/checks.mjs';
+import { printChecks, unproven } from './lib/checks.mjs';
 import { mapTwo } from './lib/pack.mjs';
 import { repositoryRoot } from './lib/root.mjs';
 
@@ -27,9 +27,9 @@ function units() {
 
 /** @returns {Promise<Check[]>} */
 async function checks() {
-  if (!existsSync(BUILT)) return [unlessProven(NAME, 'the native addon is not built here')];
+  if (!existsSync(BUILT)) return [unproven(NAME, 'the native addon is not built here')];
   const prepared = await prepareProgram();
-  if ('missing' in prepared) return [unlessProven(NAME, prepared.missing)];
+  if ('missing' in prepared) return [unproven(NAME, prepared.missing)];
   const commands = tidyCommands(JSON.parse(readFileSync(BUILT, 'utf8')));
   mkdirSync(COMMANDS, { recursive: true });
   writeFileSync(join(COMMANDS, 'compile_commands.json'), JSON.stringify(commands));
@@ -39,7 +39,7 @@ async function checks() {
   return mapTwo(units(), async (file) => {
     const name = `${NAME} ${relative(repositoryRoot, file)}`;
     // It would be read without its include folders and definitions.
-    if (!compiled.has(file)) return unlessProven(name, 'it is no part of the addon as built here');
+    if (!compiled.has(file)) return unproven(name, 'it is no part of the addon as built here');
     const found = await tidyUnit(prepared.program, COMMANDS, file);
     const problems = found.filter((finding) => !known.has(finding));
     for (const problem of problems) known.add(problem);

@@ -15,12 +15,11 @@ __global__ void __launch_bounds__(kThreads) producer_kernel(ProducerParams param
   cudaGridDependencySynchronize();
 #endif
   unsigned long long begun = 0;
-  unsigned long long now = 0;
   asm volatile("mov.u64 %0, %%globaltimer;" : "=l"(begun));
-  do {
+  for (unsigned long long now = begun; now - begun < params.delay;) {
     __nanosleep(200);
     asm volatile("mov.u64 %0, %%globaltimer;" : "=l"(now));
-  } while (now - begun < params.delay);
+  }
   const std::int64_t stride = static_cast<std::int64_t>(gridDim.x) * kThreads;
   const std::int64_t first = static_cast<std::int64_t>(blockIdx.x) * kThreads + threadIdx.x;
   for (int i = 0; i < params.count; ++i) {

@@ -1,6 +1,5 @@
 #include "retired.hpp"
 
-#include <algorithm>
 #include <map>
 #include <mutex>
 #include <utility>
@@ -37,10 +36,11 @@ bool rests(State& state, int device) {
 
 /** Frees under the lock: work that begins meanwhile would have to be waited for. */
 void free_what_rests(State& state) {
-  const auto ready = std::stable_partition(state.entries.begin(), state.entries.end(),
-                                           [&](const Entry& entry) { return !rests(state, entry.device); });
-  std::for_each(ready, state.entries.end(), [](const Entry& entry) { entry.free(); });
-  state.entries.erase(ready, state.entries.end());
+  std::erase_if(state.entries, [&](const Entry& entry) {
+    if (!rests(state, entry.device)) return false;
+    entry.free();
+    return true;
+  });
 }
 
 }  // namespace

@@ -72,7 +72,8 @@ __global__ void __launch_bounds__(kLeaves, resident_blocks(kVectors * Vector<T>:
   };
   if constexpr (kVectors <= kEarlyWeights) load_weights();
   const float scale_in = kTail == RowTail::fp8_static ? *params.quant.scale_in : 1.0f;
-  admit_later_kernels();
+  // Of many rows, blocks of the next kernel would fill multiprocessors unevenly while this one still has most of them.
+  if (gridDim.x <= kFewRows) admit_later_kernels();
   const RowScale<kLeaves> row_scale(words, workers);
 
   if (adds) {
@@ -98,6 +99,7 @@ __global__ void __launch_bounds__(kLeaves, resident_blocks(kVectors * Vector<T>:
     for (int j = 0; j < half; ++j) sums[j] = add(sums[j], sums[half + j]);
   }
   const float scale = row_scale(sums[0], works, params.mean, params.eps);
+  admit_later_kernels();
 
   // One branch per row: within the loops it would keep the vectors apart.
   if (params.multiplied == WeightMultiply::after) norm_vectors<T, Gain::after>(value, weight, scale, 0.0f);

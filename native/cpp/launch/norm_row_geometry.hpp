@@ -64,7 +64,7 @@ inline std::optional<NormRowGeometry> norm_row_geometry(int hidden, int lanes_pe
       if (const auto found = norm_row_geometry_of(kNormGroupShapes, hidden, 1)) return found;
     const auto found = norm_row_geometry_of(kNormGroupShapes, hidden, 2);
     // A group's lanes must be neighbours in one warp.
-    if (found && found->workers % lanes_per_group == 0) return found;
+    if (found && lanes_per_group > 0 && found->workers % lanes_per_group == 0) return found;
     return norm_row_geometry_of(kNormGroupShapes, hidden, 1);
   }
   std::optional<NormRowGeometry> found;
