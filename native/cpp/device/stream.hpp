@@ -17,7 +17,8 @@ class Stream {
   /** A stream that another part of the process owns. */
   Stream(int device, cudaStream_t stream) : device_(device), stream_(stream), owned_(false) {}
   ~Stream() {
-    end_work();
+    // Work that is still under way keeps what it uses until the process ends.
+    if (owned_ && working_ && cudaStreamQuery(stream_) == cudaSuccess) end_work();
     if (owned_) cudaStreamDestroy(stream_);
   }
   Stream(const Stream&) = delete;
@@ -31,12 +32,6 @@ class Stream {
     if (working_ || capturing_) return;
     working_ = true;
     Retired::begin_work(device_);
-  }
-  /** Everything enqueued has run. */
-  void end_work() noexcept {
-    if (!working_) return;
-    working_ = false;
-    Retired::end_work(device_);
   }
   void begin_capture() {
     check(cudaStreamBeginCapture(stream_, cudaStreamCaptureModeThreadLocal), "cudaStreamBeginCapture");
@@ -63,6 +58,13 @@ class Stream {
   }
 
  private:
+  /** Everything enqueued has run. */
+  void end_work() noexcept {
+    if (!working_) return;
+    working_ = false;
+    Retired::end_work(device_);
+  }
+
   int device_;
   cudaStream_t stream_ = nullptr;
   bool owned_ = true;
