@@ -1,8 +1,10 @@
-export * from './binding.ts';
-export * from './binding-check.ts';
-export * from './binding-exchange.ts';
-export * from './binding-fusion.ts';
-export * from './binding-nccl.ts';
+export * from './binding/binding.ts';
+export * from './binding/check.ts';
+export * from './binding/dtypes.ts';
+export * from './binding/exchange.ts';
+export * from './binding/fusion.ts';
+export * from './binding/nccl.ts';
+export * from './binding/norm.ts';
 export {
   buildNative,
   DEFAULT_ARCHITECTURES,
@@ -16,7 +18,6 @@ export {
   type ToolchainOptions,
 } from './build/toolchain.ts';
 export {
-  type CudaBinding,
   type CudaDeviceOptions,
   cudaBinding,
   openCudaDevice,

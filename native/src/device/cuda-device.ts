@@ -1,10 +1,7 @@
 import { type Device, NativeError } from '@arfuse/contract';
-import type { NativeBinding, NativeDeviceMemory } from '../binding.ts';
+import type { CudaBinding, NativeBinding, NativeDeviceMemory } from '../binding/binding.ts';
 import { loadNative } from '../load/load-native.ts';
 import { mapMemory, shareMemory } from './shared-memory.ts';
-
-/** An addon with kernels: what is optional in {@link NativeBinding} is there. */
-export type CudaBinding = Required<NativeBinding>;
 
 /** How a CUDA device is opened. */
 export interface CudaDeviceOptions {

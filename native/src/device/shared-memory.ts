@@ -2,8 +2,7 @@ import { createHash } from 'node:crypto';
 import { readFileSync, readlinkSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { type DeviceMemory, UnsupportedError } from '@arfuse/contract';
-import type { NativeDeviceMemory } from '../binding.ts';
-import type { CudaBinding } from './cuda-device.ts';
+import type { CudaBinding, NativeDeviceMemory } from '../binding/binding.ts';
 
 const NAME_BYTES = 64;
 

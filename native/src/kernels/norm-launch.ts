@@ -7,14 +7,14 @@ import {
   type Stage,
   UnsupportedError,
 } from '@arfuse/contract';
+import type { OnDevice } from '../binding/binding.ts';
+import type { NativeDtype } from '../binding/dtypes.ts';
 import type {
-  NativeDtype,
   NativeNorm,
   NativeNormLaunch,
   NativePrologue,
   NativeQuantiser,
-  OnDevice,
-} from '../binding.ts';
+} from '../binding/norm.ts';
 
 type Launch = OnDevice<NativeNormLaunch>;
 

@@ -3,7 +3,7 @@ import { createRequire } from 'node:module';
 import { dirname, join, resolve } from 'node:path';
 import { NativeError } from '@arfuse/contract';
 import manifest from '../../package.json' with { type: 'json' };
-import { NATIVE_ABI, type NativeBinding } from '../binding.ts';
+import { NATIVE_ABI, type NativeBinding } from '../binding/binding.ts';
 import {
   type BinaryCandidate,
   binaryCandidates,

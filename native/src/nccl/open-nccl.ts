@@ -1,6 +1,6 @@
 import { NativeError } from '@arfuse/contract';
-import type { NativeBinding } from '../binding.ts';
-import type { NativeNcclLibrary } from '../binding-nccl.ts';
+import type { NativeBinding } from '../binding/binding.ts';
+import type { NativeNcclLibrary } from '../binding/nccl.ts';
 import { loadNative } from '../load/load-native.ts';
 import { type NcclCandidate, ncclCandidates } from './candidates.ts';
 import { pythonFolders } from './python-folders.ts';

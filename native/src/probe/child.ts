@@ -1,7 +1,7 @@
 // The program that `probeMachine` starts: what may end a process (a broken driver, addon or NCCL) ends this one.
 import { readFileSync, writeSync } from 'node:fs';
 import { NativeError, type ProbedPlace } from '@arfuse/contract';
-import type { NativeBinding } from '../binding.ts';
+import type { NativeBinding } from '../binding/binding.ts';
 import { loadNative } from '../load/load-native.ts';
 import { openNccl } from '../nccl/open-nccl.ts';
 import { type ChildLine, PROBE_FD } from './child-line.ts';

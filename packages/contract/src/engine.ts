@@ -1,6 +1,7 @@
+import type { Evidence } from './evidence.ts';
 import type { LaunchMode } from './kernel.ts';
 import type { NumericsRecord } from './numerics.ts';
-import type { Evidence, PlanStep } from './plan.ts';
+import type { PlanStep } from './plan-step.ts';
 import type { StageKind } from './stage.ts';
 
 /** Settings of an engine as its user gives them; values stay text, as on a command line. */

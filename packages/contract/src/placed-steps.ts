@@ -1,5 +1,5 @@
 import { PlanError } from './errors/errors.ts';
-import type { PlanStep } from './plan.ts';
+import type { PlanStep } from './plan-step.ts';
 import type { SiteClass } from './site.ts';
 import type { Stage } from './stage.ts';
 

@@ -1,40 +1,11 @@
 import type { DType, IoDType } from './dtype.ts';
 import type { PlanEngine } from './engine.ts';
-import type { LaunchMode, StepParameters } from './kernel.ts';
+import type { Evidence } from './evidence.ts';
+import type { LaunchMode } from './kernel.ts';
 import type { Deviation, NumericsRecord } from './numerics.ts';
+import type { PlanStep } from './plan-step.ts';
 import type { PatternName, SiteClass, SiteOutput } from './site.ts';
-import type { StageKind } from './stage.ts';
 import type { Target } from './target.ts';
-
-/** One kernel launch of a segment, and the stages of the site that it performs. */
-export interface PlanStep {
-  /** `npm-name/kernel`. */
-  readonly kernel: string;
-  readonly params: StepParameters;
-  readonly covers: readonly StageKind[];
-}
-
-/** How sure a time or a choice is, strongest first. */
-export type EvidenceKind =
-  | 'rule'
-  | 'measured'
-  | 'transferred'
-  | 'published'
-  | 'estimated'
-  | 'static';
-
-/** Why a candidate is believed to take the time it takes, or to be the choice. */
-export interface Evidence {
-  readonly kind: EvidenceKind;
-  /** Table `name@version`, when a table speaks. */
-  readonly table?: string;
-  /** Expected time in microseconds, when there is one. */
-  readonly us?: number;
-  /** (p90 − p10) / median, where both were recorded. */
-  readonly spread?: number;
-  /** One sentence: rows used, citation, or error of the estimate. */
-  readonly note: string;
-}
 
 /** A token range with one decision. */
 export interface PlanSegment {

@@ -1,5 +1,6 @@
+import type { Evidence, EvidenceKind } from './evidence.ts';
 import type { LaunchMode } from './kernel.ts';
-import type { Candidate, Evidence, EvidenceKind } from './plan.ts';
+import type { Candidate } from './plan.ts';
 import type { SiteClass } from './site.ts';
 import type { Target } from './target.ts';
 

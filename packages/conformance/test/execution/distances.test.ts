@@ -2,7 +2,7 @@ import { measure, POISON } from '@arfuse/conformance';
 import type { IoDType, QuantStage, SiteClass } from '@arfuse/contract';
 import { fromBits, toBits, ulpDistance } from '@arfuse/reference';
 import { describe, expect, it } from 'vitest';
-import { boundsOf } from '../../src/execution/bounds.ts';
+import { boundsOf } from '../../src/execution/judging/bounds.ts';
 
 describe('measure', () => {
   it('takes the poison for unwritten, but not a step from what is expected', () => {

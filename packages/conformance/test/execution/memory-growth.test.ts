@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { memoryGrowth } from '../../src/execution/memory-growth.ts';
+import { memoryGrowth } from '../../src/execution/checks/memory-growth.ts';
 
 const MIB = 2 ** 20;
 const points = (heap: (tenth: number) => number) =>

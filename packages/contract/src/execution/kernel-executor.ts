@@ -3,14 +3,9 @@ import type { StepParameters } from '../kernel.ts';
 import type { NumericsRecord } from '../numerics.ts';
 import type { SiteOutput } from '../site.ts';
 import type { Stage } from '../stage.ts';
-import type {
-  Device,
-  DeviceLaunch,
-  DeviceMemory,
-  DevicePlace,
-  DeviceStream,
-  PinnedMemory,
-} from './device.ts';
+import type { Device } from './device.ts';
+import type { DeviceMemory, DevicePlace, PinnedMemory } from './memory.ts';
+import type { DeviceLaunch, DeviceStream } from './stream.ts';
 
 /** A step of a plan as its kernel has to be ready for it. */
 export interface StepDemand {

@@ -7,10 +7,11 @@ import {
 } from '@arfuse/contract';
 import type { PlanExport } from '../plan-export.ts';
 import { entryOf, lastOneShotRows, ONE_SHOT, rowBytes, TWO_SHOT } from './fused-form.ts';
+import { isFused } from './fused-step.ts';
 import { allReduceGaps, coverGaps, formGaps, launchGaps, prefixGaps } from './gaps.ts';
 import { matchVllm } from './matching.ts';
 import { fusionMaxSizeMb } from './max-size.ts';
-import { type ChosenLimit, chooseLimit, isFused, type TokenWeight } from './prefix.ts';
+import { type ChosenLimit, chooseLimit, type TokenWeight } from './prefix.ts';
 import { recordedTimes, type VllmTimes } from './recorded-times.ts';
 import { tableRows, type VllmTableRows } from './table-rows.ts';
 import {

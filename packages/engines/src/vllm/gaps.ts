@@ -1,5 +1,5 @@
 import type { EngineMatch, PlanDecision, PlanSegment } from '@arfuse/contract';
-import { fusedKernel, fusedStep, isFused } from './prefix.ts';
+import { fusedKernel, fusedStep, isFused } from './fused-step.ts';
 
 const range = ([min, max]: readonly [number, number]): string =>
   min === max ? `${min}` : `${min} to ${max}`;

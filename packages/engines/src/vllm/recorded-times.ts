@@ -1,5 +1,5 @@
 import type { LaunchMode, Plan } from '@arfuse/contract';
-import { fusedKernel } from './prefix.ts';
+import { fusedKernel } from './fused-step.ts';
 
 /** One launch of a class as vLLM performs it. */
 export interface VllmLaunch {

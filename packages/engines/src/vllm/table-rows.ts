@@ -1,6 +1,7 @@
 import type { Plan, PlanDecision, SiteClass } from '@arfuse/contract';
 import { entryOf, ONE_SHOT, rowBytes, TWO_SHOT } from './fused-form.ts';
-import { type ChosenLimit, chooseLimit, fusedKernel, type TokenWeight } from './prefix.ts';
+import { fusedKernel } from './fused-step.ts';
+import { type ChosenLimit, chooseLimit, type TokenWeight } from './prefix.ts';
 import type { VllmTimes } from './recorded-times.ts';
 import type { VllmRelease } from './versions.ts';
 

@@ -1,19 +1,19 @@
 import type { Plan } from '@arfuse/contract';
 import { Random, type ResultBytes } from '@arfuse/reference';
-import { sumIsOpen } from './bounds.ts';
-import { caseTensors } from './case-tensors.ts';
-import { CONFORMANCE_CHAINS } from './chains.ts';
+import { CONFORMANCE_CHAINS } from '../cases/chains.ts';
+import { type Combination, executionPlan, siteOf } from '../cases/execution-plan.ts';
+import { type ExecutionCase, type Expect, referenceExpect } from '../cases/expected.ts';
+import { sumIsOpen } from '../judging/bounds.ts';
+import { type Checker, hostChecker } from '../judging/checker.ts';
+import { caseTensors } from '../ranks/case-tensors.ts';
+import { lateProducer, type MakeProducer } from '../ranks/producer.ts';
+import { ProducingStream } from '../ranks/producing-stream.ts';
+import { CaseRun } from '../ranks/run-case.ts';
+import { ShapeInputs } from '../ranks/shape-inputs.ts';
+import { Stand } from '../ranks/stand.ts';
 import type { ExecutionOptions } from './check-execution.ts';
-import { type Checker, hostChecker } from './checker.ts';
-import { type Combination, executionPlan, siteOf } from './execution-plan.ts';
-import { type ExecutionCase, type Expect, referenceExpect } from './expected.ts';
-import { lateProducer, type MakeProducer } from './producer.ts';
 import { ProducerRecorder, type ProducerReport } from './producer-report.ts';
-import { ProducingStream } from './producing-stream.ts';
-import { CaseRun } from './run-case.ts';
-import { ShapeInputs } from './shape-inputs.ts';
 import { type Shape, shapesOf } from './shapes.ts';
-import { Stand } from './stand.ts';
 
 /** Sites behind kernels that write what they read. */
 export interface ProducerOptions

@@ -1,5 +1,5 @@
 import type { DevicePlace } from '@arfuse/contract';
-import type { NativeDtype } from './binding.ts';
+import type { NativeDtype } from './dtypes.ts';
 
 /** NCCL, opened at run time. */
 export interface NativeNcclLibrary {

@@ -1,6 +1,6 @@
+import { type ExecutionCase, givenScale } from '../cases/expected.ts';
+import type { Checker } from '../judging/checker.ts';
 import { caseTensors } from './case-tensors.ts';
-import type { Checker } from './checker.ts';
-import { type ExecutionCase, givenScale } from './expected.ts';
 import type { BufferName, Stand } from './stand.ts';
 
 /** Inputs in device memory, which all combinations of a shape share: filled when another seed or kind is asked for. */

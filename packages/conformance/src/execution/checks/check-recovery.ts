@@ -1,12 +1,12 @@
 import type { Backend, Device, IoDType } from '@arfuse/contract';
 import type { Executor, ExecutorOptions } from '@arfuse/runtime';
-import { CONFORMANCE_CHAINS } from './chains.ts';
-import { type Checker, type CheckerContext, hostChecker } from './checker.ts';
-import { executionPlan, siteOf } from './execution-plan.ts';
-import { type ExecutionCase, type Expect, referenceExpect } from './expected.ts';
-import { CaseRun } from './run-case.ts';
-import { ShapeInputs } from './shape-inputs.ts';
-import { Stand } from './stand.ts';
+import { CONFORMANCE_CHAINS } from '../cases/chains.ts';
+import { executionPlan, siteOf } from '../cases/execution-plan.ts';
+import { type ExecutionCase, type Expect, referenceExpect } from '../cases/expected.ts';
+import { type Checker, type CheckerContext, hostChecker } from '../judging/checker.ts';
+import { CaseRun } from '../ranks/run-case.ts';
+import { ShapeInputs } from '../ranks/shape-inputs.ts';
+import { Stand } from '../ranks/stand.ts';
 
 /** A rank that does not come, again and again. */
 export interface RecoveryOptions {

@@ -1,8 +1,8 @@
 import type { Device, DeviceLaunch } from '@arfuse/contract';
 import { cudaBinding } from '@arfuse/native';
 import { referenceBytes, referenceLaunch } from '@arfuse/reference';
-import type { RankPlace } from './checker.ts';
-import { type CodesSpec, makeCodes } from './codes.ts';
+import { type CodesSpec, makeCodes } from '../cases/codes.ts';
+import type { RankPlace } from '../judging/checker.ts';
 
 /** A tensor that a producer writes. */
 export interface ProducedTensor {

@@ -1,7 +1,7 @@
 import type { SiteOutput } from '@arfuse/contract';
-import type { Bound } from './bounds.ts';
-import { type Distances, ULP_CLASSES } from './distances.ts';
-import { EXECUTION_RULES, type ExecutionRule, type Fault } from './rules.ts';
+import type { Bound } from '../judging/bounds.ts';
+import { type Distances, ULP_CLASSES } from '../judging/distances.ts';
+import { EXECUTION_RULES, type ExecutionRule, type Fault } from '../judging/rules.ts';
 
 /** One rule over all cases. */
 export interface ExecutionCheck {

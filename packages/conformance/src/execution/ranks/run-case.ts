@@ -1,11 +1,11 @@
 import { findStage, itemsize, type SiteOutput } from '@arfuse/contract';
 import type { ResultBytes } from '@arfuse/reference';
-import { type Bound, boundsOf, outputDtype, sumIsOpen } from './bounds.ts';
-import type { Answer, Checker, Question, RankPlace, ResultCodes } from './checker.ts';
-import { type Distances, measure, POISON } from './distances.ts';
-import type { ExecutionCase, Expect } from './expected.ts';
-import type { Fault } from './rules.ts';
-import { scaleByteCount } from './scale-places.ts';
+import type { ExecutionCase, Expect } from '../cases/expected.ts';
+import { scaleByteCount } from '../cases/scale-places.ts';
+import { type Bound, boundsOf, outputDtype, sumIsOpen } from '../judging/bounds.ts';
+import type { Answer, Checker, Question, RankPlace, ResultCodes } from '../judging/checker.ts';
+import { type Distances, measure, POISON } from '../judging/distances.ts';
+import type { Fault } from '../judging/rules.ts';
 import { GUARD_BYTE, type Stand } from './stand.ts';
 
 /** What a case is run with. */

@@ -1,6 +1,6 @@
 import { findStage } from '@arfuse/contract';
-import { type CodesKind, type CodesSpec, STREAMS } from './codes.ts';
-import type { ExecutionCase } from './expected.ts';
+import { type CodesKind, type CodesSpec, STREAMS } from '../cases/codes.ts';
+import type { ExecutionCase } from '../cases/expected.ts';
 import type { BufferName } from './stand.ts';
 
 /** A tensor of made-up codes that enters a site at one rank. */

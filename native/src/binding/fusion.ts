@@ -1,6 +1,6 @@
 import type { DevicePlace } from '@arfuse/contract';
-import type { NativeDtype } from './binding.ts';
-import type { NativeExchangeRoom, NativeShot } from './binding-exchange.ts';
+import type { NativeDtype } from './dtypes.ts';
+import type { NativeExchangeRoom, NativeShot } from './exchange.ts';
 
 /** Codes of FlashInfer's fusion header whose kernels wait in one all-reduce; 6, 7 and 12 are for mixtures of experts. */
 export type NativeFusionPattern = 0 | 1 | 2 | 3 | 4 | 5 | 8 | 9 | 10 | 11;

@@ -1,5 +1,5 @@
 import type { DeviceLaunch, DevicePlace } from '@arfuse/contract';
-import type { NativeDtype } from './binding.ts';
+import type { NativeDtype } from './dtypes.ts';
 
 /** Made-up values `[rows, hidden]`; `@arfuse/conformance` says what the kinds are, and makes the same codes. */
 export interface NativeCodes {

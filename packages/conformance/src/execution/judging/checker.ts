@@ -1,6 +1,6 @@
 import type { DevicePlace, DeviceStream, DType, SiteOutput } from '@arfuse/contract';
 import type { ResultBytes } from '@arfuse/reference';
-import { type CodesSpec, makeCodes } from './codes.ts';
+import { type CodesSpec, makeCodes } from '../cases/codes.ts';
 import { type Distances, measure, type ScaledCodes } from './distances.ts';
 
 /** Device memory of a rank. */

@@ -1,14 +1,14 @@
 import type { Backend, Device, IoDType } from '@arfuse/contract';
 import { Random } from '@arfuse/reference';
-import { sumIsOpen } from './bounds.ts';
-import { CONFORMANCE_CHAINS, type ConformanceChain } from './chains.ts';
-import { type Checker, type CheckerContext, hostChecker } from './checker.ts';
-import { type Combination, executionPlan, siteOf } from './execution-plan.ts';
-import { type ExecutionCase, type Expect, referenceExpect } from './expected.ts';
+import { CONFORMANCE_CHAINS, type ConformanceChain } from '../cases/chains.ts';
+import { type Combination, executionPlan, siteOf } from '../cases/execution-plan.ts';
+import { type ExecutionCase, type Expect, referenceExpect } from '../cases/expected.ts';
+import { sumIsOpen } from '../judging/bounds.ts';
+import { type Checker, type CheckerContext, hostChecker } from '../judging/checker.ts';
+import { type CaseLaunch, CaseRun } from '../ranks/run-case.ts';
+import { ShapeInputs } from '../ranks/shape-inputs.ts';
+import { Stand } from '../ranks/stand.ts';
 import { memoryGrowth, type SoakMemory } from './memory-growth.ts';
-import { type CaseLaunch, CaseRun } from './run-case.ts';
-import { ShapeInputs } from './shape-inputs.ts';
-import { Stand } from './stand.ts';
 
 /** Executors that a soak keeps open from beginning to end. */
 export interface SoakShape {

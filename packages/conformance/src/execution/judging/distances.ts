@@ -1,6 +1,6 @@
 import type { DType, QuantStage } from '@arfuse/contract';
 import { fromBits, ulpDistance } from '@arfuse/reference';
-import { scalePlace } from './scale-places.ts';
+import { scalePlace } from '../cases/scale-places.ts';
 
 /** Upper ends of the classes of a histogram, in ULP; what is further, or a NaN against a number, is beyond. */
 export const ULP_CLASSES: readonly number[] = [0, 1, 2, 4, 16, 256, 65_536];

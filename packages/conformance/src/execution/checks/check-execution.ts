@@ -1,19 +1,19 @@
 import { type Backend, type Device, findStage, type Plan } from '@arfuse/contract';
 import { Random } from '@arfuse/reference';
 import type { ExecutorOptions } from '@arfuse/runtime';
-import { sumIsOpen } from './bounds.ts';
-import { CONFORMANCE_CHAINS, type ConformanceChain } from './chains.ts';
-import { type Checker, type CheckerContext, hostChecker } from './checker.ts';
-import type { CodesKind } from './codes.ts';
-import type { Combination } from './execution-plan.ts';
-import { executionPlan, siteOf } from './execution-plan.ts';
-import { type ExecutionCase, type Expect, referenceExpect } from './expected.ts';
+import { CONFORMANCE_CHAINS, type ConformanceChain } from '../cases/chains.ts';
+import type { CodesKind } from '../cases/codes.ts';
+import type { Combination } from '../cases/execution-plan.ts';
+import { executionPlan, siteOf } from '../cases/execution-plan.ts';
+import { type ExecutionCase, type Expect, referenceExpect } from '../cases/expected.ts';
+import { sumIsOpen } from '../judging/bounds.ts';
+import { type Checker, type CheckerContext, hostChecker } from '../judging/checker.ts';
+import type { ExecutionRule } from '../judging/rules.ts';
+import { CaseRun, resultBytes } from '../ranks/run-case.ts';
+import { ShapeInputs } from '../ranks/shape-inputs.ts';
+import { Stand } from '../ranks/stand.ts';
 import { ExecutionRecorder, type ExecutionReport } from './report.ts';
-import type { ExecutionRule } from './rules.ts';
-import { CaseRun, resultBytes } from './run-case.ts';
-import { ShapeInputs } from './shape-inputs.ts';
 import { type Shape, type ShapesAsked, shapesOf } from './shapes.ts';
-import { Stand } from './stand.ts';
 
 /** What is executed, on what. */
 export interface ExecutionOptions extends ShapesAsked {

@@ -1,5 +1,5 @@
 import type { DevicePlace, PinnedMemory } from '@arfuse/contract';
-import type { NativeDtype } from './binding.ts';
+import type { NativeDtype } from './dtypes.ts';
 
 /** How ranks exchange a tensor: each adds up all of it, or its slice of it. */
 export type NativeShot = 'one-shot' | 'two-shot';

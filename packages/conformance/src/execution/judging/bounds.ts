@@ -5,7 +5,7 @@ import {
   type SiteClass,
   type SiteOutput,
 } from '@arfuse/contract';
-import type { ExecutionCase } from './expected.ts';
+import type { ExecutionCase } from '../cases/expected.ts';
 
 /** Distances that results may have. */
 export interface Bound {

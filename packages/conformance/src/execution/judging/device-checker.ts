@@ -1,8 +1,8 @@
 import type { Device, DeviceLaunch, DeviceMemory, DType, PinnedMemory } from '@arfuse/contract';
 import { cudaBinding, NATIVE_FINDINGS_BYTES, type NativeComparison } from '@arfuse/native';
 import type { ResultBytes } from '@arfuse/reference';
+import type { CodesSpec } from '../cases/codes.ts';
 import type { Answer, Checker, CheckerContext, Question, RankPlace } from './checker.ts';
-import type { CodesSpec } from './codes.ts';
 import { POISON, ULP_CLASSES } from './distances.ts';
 
 /** Launches of one round, each with findings of its own. */

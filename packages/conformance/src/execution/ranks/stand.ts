@@ -18,7 +18,7 @@ import {
   openLocalGroup,
   type SiteInputName,
 } from '@arfuse/runtime';
-import type { RankPlace } from './checker.ts';
+import type { RankPlace } from '../judging/checker.ts';
 
 /** Bytes before and behind every buffer, which nothing may change. */
 export const GUARD = 4096;
