@@ -37,7 +37,7 @@ function probeAddon(): NativeBinding | undefined {
   tell({ begins: 'addon' });
   try {
     const { binding, from, failures } = loadNative();
-    const { abi, cudaArchitectures } = binding;
+    const { abi, cudaArchitectures, flashinferVersion } = binding;
     tell({
       addon: {
         loaded: true,
@@ -45,6 +45,7 @@ function probeAddon(): NativeBinding | undefined {
         path: from.path,
         abi,
         cudaArchitectures,
+        flashinferVersion,
         failures: placesOf(failures),
       },
     });

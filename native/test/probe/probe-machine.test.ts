@@ -57,6 +57,7 @@ const ADDON = {
     path: 'x.node',
     abi: 3,
     cudaArchitectures: '90a',
+    flashinferVersion: null,
     failures: [],
   },
 };

@@ -45,6 +45,8 @@ export type AddonProbe =
       readonly abi: number;
       /** As CMake writes them; null for an addon without kernels. */
       readonly cudaArchitectures: string | null;
+      /** Release of the FlashInfer headers whose kernels it holds; null where it holds none. */
+      readonly flashinferVersion: string | null;
       /** Places before it, with their reasons. */
       readonly failures: readonly ProbedPlace[];
     }

@@ -32,7 +32,8 @@ function addonLines({ probe: { addon } }: MachineReport): string[] {
   const text = !addon
     ? 'not known'
     : addon.loaded
-      ? `${addon.path} (${addon.from}), ABI ${addon.abi}, for ${addon.cudaArchitectures ?? 'the host only'}`
+      ? `${addon.path} (${addon.from}), ABI ${addon.abi}, for ${addon.cudaArchitectures ?? 'the host only'}` +
+        (addon.flashinferVersion === null ? '' : `, FlashInfer ${addon.flashinferVersion}`)
       : 'none';
   const tried = addon?.failures ?? [];
   return [

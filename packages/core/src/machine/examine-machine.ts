@@ -56,7 +56,7 @@ function targetOf(
     ({ sku, capability }) => sku === first?.sku && capability === first.capability,
   );
   if (!first || first.sku === null || !same || !joined || world < 1) return undefined;
-  const { nccl: found, cuda } = probe;
+  const { addon, nccl: found, cuda } = probe;
   return {
     sku: first.sku,
     capability: first.capability,
@@ -69,6 +69,7 @@ function targetOf(
       graphUpTo: DEFAULT_GRAPH_UP_TO,
     },
     libraries: {
+      ...(addon?.loaded && addon.flashinferVersion ? { flashinfer: addon.flashinferVersion } : {}),
       ...(found?.found ? { nccl: found.version } : {}),
       ...(cuda ? { cuda: cudaVersion(cuda.runtimeVersion) } : {}),
     },

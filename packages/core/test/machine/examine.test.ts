@@ -22,7 +22,9 @@ describe('examineMachine', () => {
   it('gives the target that plan reads, and the tables that serve it', () => {
     const report = examineMachine(H200_8);
     expect(report).toMatchObject({ usable: true, findings: [], world: 8, ranksPerDevice: 1 });
-    expect(report.target).toBe('h200-sxm,world=8,tokens=8192,multicast=off,nccl=2.28.9,cuda=13.0');
+    expect(report.target).toBe(
+      'h200-sxm,world=8,tokens=8192,multicast=off,flashinfer=0.7.2.post1,nccl=2.28.9,cuda=13.0',
+    );
     expect(parseTarget(report.target!).groups.default).toEqual({ size: 8, nodes: 1 });
     expect(report.interconnect.class).toBe('nvlink-switch');
     const pair = report.tables.find(({ table }) => table === '@arfuse/thresholds/h200-sxm-2x');
@@ -90,6 +92,7 @@ describe('examineMachine', () => {
           path: 'x.node',
           abi: 3,
           cudaArchitectures: null,
+          flashinferVersion: null,
           failures: [],
         },
         cuda: null,

@@ -61,6 +61,7 @@ export function machine(
       path: '@arfuse/native-linux-x64-cuda13/arfuse.node',
       abi: 3,
       cudaArchitectures: '80-real 89-real 90a-real 100f-real 120a-real',
+      flashinferVersion: '0.7.2.post1',
       failures: [],
     },
     cuda: {
