@@ -144,7 +144,7 @@ void StreamObject::norm(const Napi::CallbackInfo& info) {
   const NormParams params = norm_arguments(given, dtype, device_pointer);
   cuda_call(info.Env(), [&] {
     const DeviceGuard guard(stream_->device());
-    check(launch_norm(params, dtype, stream_->get()), "norm");
+    check(launch_norm(params, dtype, norm_overlaps(stream_->device()), stream_->get()), "norm");
   });
 }
 

@@ -1,3 +1,5 @@
+#include "../device/overlap.hpp"
+#include "../kernels/dependent_launch.cuh"
 #include "code_write.cuh"
 #include "producer.hpp"
 
@@ -9,11 +11,9 @@ constexpr int kThreads = 256;
 constexpr int kMostBlocks = 16;
 
 __global__ void __launch_bounds__(kThreads) producer_kernel(ProducerParams params) {
-#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 900
-  cudaTriggerProgrammaticLaunchCompletion();
+  admit_later_kernels();
   // It may itself have started early; the kernels before still read what it writes.
-  cudaGridDependencySynchronize();
-#endif
+  await_earlier_kernels();
   unsigned long long begun = 0;
   asm volatile("mov.u64 %0, %%globaltimer;" : "=l"(begun));
   for (unsigned long long now = begun; now - begun < params.delay;) {
@@ -35,21 +35,16 @@ __global__ void __launch_bounds__(kThreads) hasty_copy_kernel(HastyCopyParams pa
 }
 
 template <typename Params>
-cudaError_t launch(void (*kernel)(Params), const Params& params, std::int64_t items, bool overlaps, cudaStream_t stream) {
+cudaError_t launch(void (*kernel)(Params), Params params, std::int64_t items, bool overlaps, cudaStream_t stream) {
   const std::int64_t blocks = (items + kThreads - 1) / kThreads;
-  cudaLaunchAttribute attribute{};
-  attribute.id = cudaLaunchAttributeProgrammaticStreamSerialization;
-  attribute.val.programmaticStreamSerializationAllowed = 1;
-  cudaLaunchConfig_t config{};
-  config.gridDim = dim3(static_cast<unsigned>(blocks < 1 ? 1 : blocks < kMostBlocks ? blocks : kMostBlocks));
-  config.blockDim = dim3(kThreads);
-  config.stream = stream;
-  config.attrs = &attribute;
-  config.numAttrs = overlaps ? 1 : 0;
-  return cudaLaunchKernelEx(&config, kernel, params);
+  void* arguments[] = {&params};
+  return launch_overlapping(reinterpret_cast<const void*>(kernel), blocks < 1 ? 1 : static_cast<int>(blocks < kMostBlocks ? blocks : kMostBlocks),
+                            kThreads, 0, arguments, overlaps, stream);
 }
 
 }  // namespace
+
+bool producers_overlap(int device) { return may_overlap(device, reinterpret_cast<const void*>(producer_kernel)); }
 
 cudaError_t launch_producer(const ProducerParams& params, bool overlaps, cudaStream_t stream) {
   std::int64_t most = 0;

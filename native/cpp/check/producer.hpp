@@ -29,10 +29,13 @@ struct HastyCopyParams {
   std::int64_t bytes = 0;
 };
 
+/** Whether the kernels of a device may begin while the kernel before them ends. */
+bool producers_overlap(int device);
+
 /**
  * Writes made-up codes in the worst way that programmatic dependent launch allows: it lets what follows start at once, and writes
  * after a delay. What follows and reads before it waits for this kernel finds what was there before.
- * @param overlaps whether the device has programmatic dependent launch
+ * @param overlaps as `producers_overlap` says
  */
 cudaError_t launch_producer(const ProducerParams& params, bool overlaps, cudaStream_t stream);
 

@@ -6,18 +6,11 @@
 
 namespace arfuse {
 
-/** Whether kernels of a device may start before the one before them has ended. */
-inline bool has_dependent_launch(int device) {
-  int major = 0;
-  check(cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, device), "cudaDeviceGetAttribute");
-  return major >= 9;
-}
-
 /** A producer; its tensors say how many rows each has. */
 class ProducerLaunch : public Launch {
  public:
   ProducerLaunch(int device, const ProducerParams& params)
-      : Launch(device, 1), params_(params), overlaps_(has_dependent_launch(device)) {}
+      : Launch(device, 1), params_(params), overlaps_(producers_overlap(device)) {}
 
   void enqueue(int, cudaStream_t stream) override { check(launch_producer(params_, overlaps_, stream), "producer"); }
 
@@ -30,7 +23,7 @@ class ProducerLaunch : public Launch {
 class HastyCopyLaunch : public Launch {
  public:
   HastyCopyLaunch(int device, const HastyCopyParams& params)
-      : Launch(device, 1), params_(params), overlaps_(has_dependent_launch(device)) {}
+      : Launch(device, 1), params_(params), overlaps_(producers_overlap(device)) {}
 
   void enqueue(int, cudaStream_t stream) override { check(launch_hasty_copy(params_, overlaps_, stream), "hasty copy"); }
 

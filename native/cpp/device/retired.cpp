@@ -1,5 +1,6 @@
 #include "retired.hpp"
 
+#include <algorithm>
 #include <map>
 #include <mutex>
 #include <utility>
@@ -19,9 +20,8 @@ struct Entry {
 struct State {
   std::mutex mutex;
   std::vector<Entry> entries;
-  /** Streams with work under way, by device, and of all. */
+  /** Streams with work under way, by device. */
   std::map<int, int> working;
-  int all = 0;
 };
 
 State& state() {
@@ -30,7 +30,8 @@ State& state() {
 }
 
 bool rests(State& state, int device) {
-  if (device == Retired::kEveryDevice) return state.all == 0 && !Abandoned::any();
+  if (device == Retired::kEveryDevice)
+    return std::ranges::all_of(state.working, [](const auto& of) { return of.second == 0; }) && !Abandoned::any();
   return state.working[device] == 0 && !Abandoned::has(device);
 }
 
@@ -56,14 +57,12 @@ void Retired::begin_work(int device) noexcept {
   State& all = state();
   const std::scoped_lock lock(all.mutex);
   ++all.working[device];
-  ++all.all;
 }
 
 void Retired::end_work(int device) noexcept {
   State& all = state();
   const std::scoped_lock lock(all.mutex);
   --all.working[device];
-  --all.all;
   free_what_rests(all);
 }
 
