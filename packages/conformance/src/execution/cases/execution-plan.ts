@@ -14,6 +14,7 @@ import {
   type StepRequest,
   type Target,
 } from '@arfuse/contract';
+import { numericsOf } from '../../requests.ts';
 import type { ConformanceChain } from './chains.ts';
 
 /** What a plan for one executor holds: every kernel with every chain, in one shape of activations. */
@@ -48,26 +49,13 @@ export interface Refusal {
   readonly reasons: readonly string[];
 }
 
-/** What a captured program of the chain computes. */
-function numericsOf(stages: readonly Stage[]): NumericsRecord {
-  const norm = findStage(stages, 'norm');
-  const quant = findStage(stages, 'quant');
+/** What a captured program of the chain computes: the weight multiplied before the rounding, and NaN kept. */
+function chainNumerics(stages: readonly Stage[]): NumericsRecord {
   return {
-    accumulate: 'unspecified',
-    reduceOrder: 'unspecified',
-    hopRounding: 'unspecified',
-    allReduceRounded: true,
-    normInput: 'rounded',
+    ...numericsOf(stages),
     weightMultiply: 'before',
-    weightBias: norm?.weightBias ?? 0,
-    weightDtype: norm?.weightDtype ?? null,
     preNormWeightMultiply: findStage(stages, 'pre_norm')?.weightMultiply ?? null,
-    quantInput: quant ? 'rounded' : null,
-    scaleFloor: quant?.scaleFloor ?? null,
-    scaleForm: quant?.scaleForm ?? null,
-    scaleLayout: quant?.scaleLayout ?? null,
     nan: 'propagate',
-    geometryInvariant: true,
     mergedPartials: false,
   };
 }
@@ -157,7 +145,7 @@ export function executionPlan(request: ExecutionPlanRequest): {
     const kernel = kernels.find((candidate) => candidate.id === id);
     for (const { name, stages: stagesOf, outputs } of request.chains) {
       const stages = stagesOf(dtype);
-      const numerics = numericsOf(stages);
+      const numerics = chainNumerics(stages);
       const segments = new Map<number, PlanSegment>();
       for (const count of tokens) {
         const made: ReturnType<typeof segmentOf> = kernel

@@ -4,11 +4,12 @@ import type { ExecutorOptions } from '@arfuse/runtime';
 import { CONFORMANCE_CHAINS, type ConformanceChain } from '../cases/chains.ts';
 import type { CodesKind } from '../cases/codes.ts';
 import type { Combination } from '../cases/execution-plan.ts';
-import { executionPlan, siteOf } from '../cases/execution-plan.ts';
+import { executionPlan } from '../cases/execution-plan.ts';
 import { type ExecutionCase, type Expect, referenceExpect } from '../cases/expected.ts';
 import { sumIsOpen } from '../judging/bounds.ts';
 import { type Checker, type CheckerContext, hostChecker } from '../judging/checker.ts';
 import type { ExecutionRule } from '../judging/rules.ts';
+import { CaseLaunches } from '../ranks/case-launches.ts';
 import { CaseRun, resultBytes } from '../ranks/run-case.ts';
 import { ShapeInputs } from '../ranks/shape-inputs.ts';
 import { Stand } from '../ranks/stand.ts';
@@ -161,12 +162,9 @@ class ShapeRun {
       broken(this.#shape.name, error);
       return cases.length;
     }
-    const checker = makeChecker({
-      streams: stand.streams,
-      idle: (rank) => stand.executors[rank]!.sync(),
-    });
+    const checker = makeChecker(stand.checkerContext);
     const inputs = new ShapeInputs(stand, checker);
-    const bound = new Map<number, { bindings: readonly number[]; steps: readonly number[] }>();
+    const launches = new CaseLaunches(stand);
     let done = 0;
     try {
       for (const { name, combination, index, tokens, kind, asked } of cases) {
@@ -175,26 +173,18 @@ class ShapeRun {
         done += 1;
         const { site } = combination;
         try {
-          const launch = bound.get(index) ?? bind(stand, index);
-          bound.set(index, launch);
-          for (const [rank, step] of launch.steps.entries())
-            stand.executors[rank]!.capture(step, [tokens]);
+          const launch = launches.of(index, tokens);
           await inputs.fill(asked);
           const faults = await new CaseRun(asked, this.#runner(stand, checker, combination)).run(
             launch,
           );
-          const launches = 2 * this.#options.repeats * stand.size;
+          const launched = 2 * this.#options.repeats * stand.size;
           const elements = site.outputs.reduce((sum, of) => sum + resultBytes(asked, of), 0);
-          recorder.record(name, rulesOf(combination, kind), faults, launches, launches * elements);
+          recorder.record(name, rulesOf(combination, kind), faults, launched, launched * elements);
         } catch (error) {
           broken(name, error);
           inputs.forget();
-          // Executors that recovered go on.
-          const sound = await stand.sync().then(
-            () => true,
-            () => false,
-          );
-          if (!sound) break;
+          if (!(await stand.goesOn())) break;
         }
       }
     } finally {
@@ -218,12 +208,6 @@ class ShapeRun {
         this.#recorder.distance(kernel, ...given),
     };
   }
-}
-
-function bind(stand: Stand, index: number) {
-  const bindings = stand.bind(siteOf(index));
-  const steps = stand.executors.map((executor, rank) => executor.defineStep([bindings[rank]!]));
-  return { bindings, steps };
 }
 
 function rulesOf({ site, segments }: Combination, kind: CodesKind): ExecutionRule[] {

@@ -8,7 +8,7 @@ import { type Checker, hostChecker } from '../judging/checker.ts';
 import { caseTensors } from '../ranks/case-tensors.ts';
 import { lateProducer, type MakeProducer } from '../ranks/producer.ts';
 import { ProducingStream } from '../ranks/producing-stream.ts';
-import { CaseRun } from '../ranks/run-case.ts';
+import { judgeLaunch } from '../ranks/run-case.ts';
 import { ShapeInputs } from '../ranks/shape-inputs.ts';
 import { Stand } from '../ranks/stand.ts';
 import type { ExecutionOptions } from './check-execution.ts';
@@ -90,10 +90,7 @@ class ProducerShape {
         return streams[rank];
       },
     });
-    const checker = (this.#options.checker ?? hostChecker)({
-      streams: stand.streams,
-      idle: (rank) => stand.executors[rank]!.sync(),
-    });
+    const checker = (this.#options.checker ?? hostChecker)(stand.checkerContext);
     try {
       return await this.#all(plan, combinations, { stand, streams, checker });
     } finally {
@@ -153,10 +150,7 @@ class ProducerShape {
     } catch (error) {
       const found = error instanceof Error ? error.message : String(error);
       recorder.fault(kernel, pdl, `${name}: ${found}`);
-      return await at.stand.sync().then(
-        () => true,
-        () => false,
-      );
+      return await at.stand.goesOn();
     } finally {
       for (const one of opened) one.close();
     }
@@ -182,11 +176,8 @@ class ProducerShape {
       for (const [rank, stream] of streams.entries()) stream.announce(producers[rank]!);
     };
     announce();
-    const steps = stand.executors.map((executor, rank) => {
-      const step = executor.defineStep([bindings[rank]!]);
-      executor.capture(step, [asked.tokens]);
-      return step;
-    });
+    const steps = stand.defineSteps(bindings);
+    stand.capture(steps, asked.tokens);
     return { asked, announce, steps };
   }
 
@@ -206,17 +197,13 @@ class ProducerShape {
       stand.launch(bindings, tokens);
       pair.announce();
     } else stand.step(before.steps, tokens);
-    const run = new CaseRun(pair.asked, {
+    const launch = { bindings, steps: pair.steps };
+    const faults = await judgeLaunch(pair.asked, launch, how === 'graph', {
+      ...this.#options,
       stand,
       checker,
       expect,
-      exact: this.#options.exact ?? (() => false),
-      repeats: 1,
-      watched: 2 ** 20,
-      sampled: 16,
-      count: () => {},
     });
-    const faults = await run.once({ bindings, steps: pair.steps }, how === 'graph');
     return faults.map(({ rule, found }) => `${rule}: ${found}`);
   }
 }

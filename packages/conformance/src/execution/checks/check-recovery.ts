@@ -2,9 +2,9 @@ import type { Backend, Device, IoDType } from '@arfuse/contract';
 import type { Executor, ExecutorOptions } from '@arfuse/runtime';
 import { CONFORMANCE_CHAINS } from '../cases/chains.ts';
 import { executionPlan, siteOf } from '../cases/execution-plan.ts';
-import { type ExecutionCase, type Expect, referenceExpect } from '../cases/expected.ts';
+import type { ExecutionCase, Expect } from '../cases/expected.ts';
 import { type Checker, type CheckerContext, hostChecker } from '../judging/checker.ts';
-import { CaseRun } from '../ranks/run-case.ts';
+import { judgeLaunch } from '../ranks/run-case.ts';
 import { ShapeInputs } from '../ranks/shape-inputs.ts';
 import { Stand } from '../ranks/stand.ts';
 
@@ -82,18 +82,10 @@ class Ranks {
     this.#case = asked;
     this.#options = options;
     this.#bindings = stand.bind(siteOf(0));
-    const define = (times: number): readonly number[] =>
-      stand.executors.map((executor, rank) => {
-        const step = executor.defineStep(new Array<number>(times).fill(this.#bindings[rank]!));
-        executor.capture(step, [asked.tokens]);
-        return step;
-      });
-    this.#single = define(1);
-    this.#steps = define(STEP_SITES);
-    this.#checker = (options.checker ?? hostChecker)({
-      streams: stand.streams,
-      idle: (rank) => stand.executors[rank]!.sync(),
-    });
+    this.#single = stand.defineSteps(this.#bindings);
+    this.#steps = stand.defineSteps(this.#bindings, STEP_SITES);
+    for (const steps of [this.#single, this.#steps]) stand.capture(steps, asked.tokens);
+    this.#checker = (options.checker ?? hostChecker)(stand.checkerContext);
   }
 
   async fill(): Promise<void> {
@@ -140,17 +132,13 @@ class Ranks {
   }
 
   async #checked(graph: boolean): Promise<string[]> {
-    const run = new CaseRun(this.#case, {
+    const launch = { bindings: this.#bindings, steps: this.#single };
+    const faults = await judgeLaunch(this.#case, launch, graph, {
+      ...this.#options,
       stand: this.#stand,
       checker: this.#checker,
-      expect: this.#options.expect ?? referenceExpect,
-      exact: this.#options.exact ?? (() => false),
-      repeats: 1,
       watched: 2 ** 40,
-      sampled: 16,
-      count: () => {},
     });
-    const faults = await run.once({ bindings: this.#bindings, steps: this.#single }, graph);
     return faults.map(({ rule, found }) => `${rule}: ${found}`);
   }
 

@@ -1,11 +1,12 @@
 import type { Backend, Device, IoDType } from '@arfuse/contract';
 import { Random } from '@arfuse/reference';
 import { CONFORMANCE_CHAINS, type ConformanceChain } from '../cases/chains.ts';
-import { type Combination, executionPlan, siteOf } from '../cases/execution-plan.ts';
-import { type ExecutionCase, type Expect, referenceExpect } from '../cases/expected.ts';
+import { type Combination, executionPlan } from '../cases/execution-plan.ts';
+import type { ExecutionCase, Expect } from '../cases/expected.ts';
 import { sumIsOpen } from '../judging/bounds.ts';
 import { type Checker, type CheckerContext, hostChecker } from '../judging/checker.ts';
-import { type CaseLaunch, CaseRun } from '../ranks/run-case.ts';
+import { CaseLaunches } from '../ranks/case-launches.ts';
+import { judgeLaunch } from '../ranks/run-case.ts';
 import { ShapeInputs } from '../ranks/shape-inputs.ts';
 import { Stand } from '../ranks/stand.ts';
 import { memoryGrowth, type SoakMemory } from './memory-growth.ts';
@@ -64,12 +65,13 @@ class OpenShape {
   readonly checker: Checker;
   readonly inputs: ShapeInputs;
   readonly combinations: readonly Combination[];
-  readonly #launches = new Map<number, CaseLaunch>();
+  readonly launches: CaseLaunches;
 
   private constructor(stand: Stand, checker: Checker, of: readonly Combination[]) {
     this.stand = stand;
     this.checker = checker;
     this.inputs = new ShapeInputs(stand, checker);
+    this.launches = new CaseLaunches(stand);
     this.combinations = of;
   }
 
@@ -78,26 +80,8 @@ class OpenShape {
     const size = shape.devices.length;
     const { plan, combinations } = executionPlan({ ...shape, size, chains, capability });
     const stand = await Stand.open({ plan, devices: shape.devices, backends: shape.backends });
-    const checker = (options.checker ?? hostChecker)({
-      streams: stand.streams,
-      idle: (rank) => stand.executors[rank]!.sync(),
-    });
+    const checker = (options.checker ?? hostChecker)(stand.checkerContext);
     return new OpenShape(stand, checker, combinations);
-  }
-
-  launch(index: number, tokens: number): CaseLaunch {
-    let launch = this.#launches.get(index);
-    if (!launch) {
-      const bindings = this.stand.bind(siteOf(index));
-      const steps = this.stand.executors.map((executor, rank) =>
-        executor.defineStep([bindings[rank]!]),
-      );
-      launch = { bindings, steps };
-      this.#launches.set(index, launch);
-    }
-    for (const [rank, step] of launch.steps.entries())
-      this.stand.executors[rank]!.capture(step, [tokens]);
-    return launch;
   }
 
   async close(): Promise<void> {
@@ -201,19 +185,10 @@ async function runOne(
   options: SoakOptions,
 ): Promise<string[]> {
   const { kernel, chain } = shape.combinations[index]!;
-  const launch = shape.launch(index, asked.tokens);
+  const launch = shape.launches.of(index, asked.tokens);
   await shape.inputs.fill(asked);
-  const run = new CaseRun(asked, {
-    stand: shape.stand,
-    checker: shape.checker,
-    expect: options.expect ?? referenceExpect,
-    exact: options.exact ?? (() => false),
-    repeats: 1,
-    watched: 2 ** 20,
-    sampled: 16,
-    count: () => {},
-  });
-  const found = await run.once(launch, graph);
+  const { stand, checker } = shape;
+  const found = await judgeLaunch(asked, launch, graph, { ...options, stand, checker });
   return found.map(
     (fault) =>
       `${kernel}, ${chain}, ${asked.site.dtype} hidden ${asked.site.hidden}, ${asked.tokens} tokens, seed ${asked.seed}: ${fault.rule}: ${fault.found}`,

@@ -1,6 +1,6 @@
 import { findStage, itemsize, type SiteOutput } from '@arfuse/contract';
 import type { ResultBytes } from '@arfuse/reference';
-import type { ExecutionCase, Expect } from '../cases/expected.ts';
+import { type ExecutionCase, type Expect, referenceExpect } from '../cases/expected.ts';
 import { scaleByteCount } from '../cases/scale-places.ts';
 import { type Bound, boundsOf, outputDtype, sumIsOpen } from '../judging/bounds.ts';
 import type { Answer, Checker, Question, RankPlace, ResultCodes } from '../judging/checker.ts';
@@ -298,4 +298,25 @@ export class CaseRun {
     if (!drifted) return undefined;
     return { rule: 'repeats', found: `"${drifted}" has other bits than after the first launch` };
   }
+}
+
+/** What a single launch is judged with; the defaults are those of a backend of one's own. */
+export interface LaunchJudge
+  extends Pick<CaseRunner, 'stand' | 'checker'>,
+    Partial<Pick<CaseRunner, 'expect' | 'exact' | 'watched'>> {}
+
+/** Runs one launch of a case, poisoned before and looked at afterwards. @returns every broken rule */
+export async function judgeLaunch(
+  asked: ExecutionCase,
+  launch: CaseLaunch,
+  graph: boolean,
+  given: LaunchJudge,
+): Promise<Fault[]> {
+  const { stand, checker, watched = 2 ** 20 } = given;
+  const { expect = referenceExpect, exact = () => false } = given;
+  const once = { repeats: 1, sampled: 16, count: () => {} };
+  return await new CaseRun(asked, { stand, checker, expect, exact, watched, ...once }).once(
+    launch,
+    graph,
+  );
 }

@@ -18,7 +18,7 @@ import {
   openLocalGroup,
   type SiteInputName,
 } from '@arfuse/runtime';
-import type { RankPlace } from '../judging/checker.ts';
+import type { CheckerContext, RankPlace } from '../judging/checker.ts';
 
 /** Bytes before and behind every buffer, which nothing may change. */
 export const GUARD = 4096;
@@ -149,6 +149,11 @@ export class Stand {
     return this.executors.length;
   }
 
+  /** What a checker of these ranks works with. */
+  get checkerContext(): CheckerContext {
+    return { streams: this.streams, idle: (rank) => this.executors[rank]!.sync() };
+  }
+
   /** Bytes of each rank's allocation. */
   get bytes(): number {
     let end = GUARD;
@@ -212,6 +217,18 @@ export class Stand {
     });
   }
 
+  /** A step of every rank that launches a binding so many times. @param bindings - by rank @returns ids by rank */
+  defineSteps(bindings: readonly number[], times = 1): readonly number[] {
+    return this.executors.map((executor, rank) =>
+      executor.defineStep(new Array<number>(times).fill(bindings[rank]!)),
+    );
+  }
+
+  /** Captures a step of every rank, where it is not captured for so many tokens yet. */
+  capture(steps: readonly number[], tokens: number): void {
+    for (const [rank, step] of steps.entries()) this.executors[rank]!.capture(step, [tokens]);
+  }
+
   /** Enqueues a site at every rank in turn. @param bindings - by rank */
   launch(bindings: readonly number[], tokens: number): void {
     this.#ranks.enqueue(bindings, tokens);
@@ -225,6 +242,14 @@ export class Stand {
   /** Waits until every rank has run everything. @throws what the first rank that fails reports, when all have settled */
   async sync(): Promise<void> {
     await this.#ranks.sync();
+  }
+
+  /** Whether the ranks can go on after something failed: executors that recovered do. */
+  async goesOn(): Promise<boolean> {
+    return await this.sync().then(
+      () => true,
+      () => false,
+    );
   }
 
   async close(): Promise<void> {
