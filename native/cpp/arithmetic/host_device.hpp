@@ -62,10 +62,12 @@ ARFUSE_HD float divide(float a, float b) {
 #endif
 }
 
-/** `1 / a`, rounded; cheaper than a division on the GPU. */
-ARFUSE_HD float reciprocal_of(float a) {
+/** `1 / a`, rounded, of `a` between 2^-60 and 2^60: `__frcp_rn` without its way out, which gave its bits for each of them. */
+ARFUSE_HD float reciprocal_of_ordinary(float a) {
 #if defined(__CUDA_ARCH__)
-  return __frcp_rn(a);
+  float rough;
+  asm("rcp.approx.ftz.f32 %0, %1;" : "=f"(rough) : "f"(a));
+  return __fmaf_rn(rough, __fmaf_rn(-a, rough, 1.0f), rough);
 #else
   return 1.0f / a;
 #endif
@@ -79,6 +81,12 @@ ARFUSE_HD float fused(float a, float b, float c) {
   return std::fma(a, b, c);
 #endif
 }
+
+/** A result in float32, and whether it is sure to have the bits of a slower form. */
+struct Quick {
+  float value;
+  bool sure;
+};
 
 ARFUSE_HD bool is_nan(float x) { return (bits_of(x) & 0x7fffffffu) > 0x7f800000u; }
 

@@ -42,12 +42,11 @@ ARFUSE_HD float inverse_root_guess(float x) {
 }
 
 /**
- * `1 / sqrt(x)` as `inverse_root_by_double` gives it, in float32 where that is sure to give the same bits: double precision
- * is slow on GPUs. The correction of the guess is known to 2^-45 of the result; the result is sure when both ends of an
- * interval of 2^-42 around it round to the same float32. About one value in 200,000 is not.
+ * `1 / sqrt(x)` in float32: double precision is slow on GPUs. The correction of the guess is known to 2^-45 of the result; the
+ * result is sure to be that of `inverse_root_by_double` when both ends of an interval of 2^-42 around it round to the same
+ * float32. About one value in 200,000 is not.
  */
-ARFUSE_HD float inverse_root(float x) {
-  if (!(x > 0x1p-100f && x < 0x1p100f)) return inverse_root_by_double(x);
+ARFUSE_HD Quick quick_inverse_root(float x) {
   const float guess = inverse_root_guess(x);
   const float high = multiply(x, guess);
   const float low = fused(x, guess, -high);
@@ -56,12 +55,14 @@ ARFUSE_HD float inverse_root(float x) {
   const float margin = multiply(guess, 0x1p-42f);
   const float least = add(guess, add(correction, -margin));
   const float most = add(guess, add(correction, margin));
-  return least == most ? least : inverse_root_by_double(x);
+  return {least, x > 0x1p-100f && x < 0x1p100f && least == most};
 }
 
 /** `1 / sqrt(sum / hidden + eps)`; root and reciprocal in double, rounded once. */
 ARFUSE_HD float inverse_rms(float sum, int hidden, float eps) {
-  return inverse_root(add(divide(sum, static_cast<float>(hidden)), eps));
+  const float x = add(divide(sum, static_cast<float>(hidden)), eps);
+  const Quick quick = quick_inverse_root(x);
+  return quick.sure ? quick.value : inverse_root_by_double(x);
 }
 
 /** Divides by a hidden size as `/` does, from its reciprocal: two corrections by the exact remainder. */
@@ -69,14 +70,25 @@ struct Mean {
   float hidden;
   float reciprocal;
 
-  ARFUSE_HD float operator()(float sum) const {
-    // Else remainders may leave float32.
-    if (!(sum > 0x1p-60f && sum < 0x1p100f)) return divide(sum, hidden);
+  ARFUSE_HD Quick operator()(float sum) const {
     const float rough = multiply(sum, reciprocal);
     const float near = fused(fused(-rough, hidden, sum), reciprocal, rough);
-    return fused(fused(-near, hidden, sum), reciprocal, near);
+    // Else remainders may leave float32.
+    return {fused(fused(-near, hidden, sum), reciprocal, near), sum == 0.0f || (sum > 0x1p-60f && sum < 0x1p100f)};
   }
 };
+
+/** The slow form of `scale_of_row`; a function of its own, to keep it out of the way. */
+ARFUSE_HD_CALL float scale_of_row_by_double(float sum, float hidden, float eps) {
+  return inverse_root_by_double(add(divide(sum, hidden), eps));
+}
+
+/** `inverse_rms` from the reciprocal of the hidden size. */
+ARFUSE_HD float scale_of_row(float sum, const Mean& mean, float eps) {
+  const Quick square = mean(sum);
+  const Quick root = quick_inverse_root(add(square.value, eps));
+  return square.sure && root.sure ? root.value : scale_of_row_by_double(sum, mean.hidden, eps);
+}
 
 inline Mean mean_over(int hidden) { return {static_cast<float>(hidden), 1.0f / static_cast<float>(hidden)}; }
 

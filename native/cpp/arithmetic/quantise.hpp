@@ -13,26 +13,32 @@ enum class Nan { propagate, lost };
 /** e4m3's largest value. */
 constexpr float kE4m3Max = 448.0f;
 
+/** Whether quotients by a scale, and their remainders, stay within float32. */
+ARFUSE_HD bool is_ordinary(float scale) { return scale > 0x1p-60f && scale < 0x1p60f; }
+
+/**
+ * `x / scale` of an ordinary scale, or what e4m3 rounds alike: quotients below 2^-20 are zero to it, those above 2^20 its largest
+ * value.
+ */
+ARFUSE_HD float ordinary_quotient(float x, float scale, float reciprocal) {
+  const float rough = multiply(x, reciprocal);
+  // Two corrections by the exact remainder make the quotient the correctly rounded one.
+  const float near = fused(fused(-rough, scale, x), reciprocal, rough);
+  const float exact = fused(fused(-near, scale, x), reciprocal, near);
+  const float magnitude = absolute(rough);
+  return magnitude > 0x1p-20f && magnitude < 0x1p20f ? exact : rough;
+}
+
 /** Divides by one scale: exactly, and cheaply where e4m3 can tell. */
 struct Divisor {
   float scale;
-  float reciprocal;
-  /** Whether remainders stay within float32. */
   bool ordinary;
+  float reciprocal;
 
   ARFUSE_HD explicit Divisor(float by)
-      : scale(by), reciprocal(reciprocal_of(by)), ordinary(by > 0x1p-60f && by < 0x1p60f) {}
+      : scale(by), ordinary(is_ordinary(by)), reciprocal(ordinary ? reciprocal_of_ordinary(by) : divide(1.0f, by)) {}
 
-  /** `x / scale`, or what e4m3 rounds alike: quotients below 2^-20 are zero to it, those above 2^20 its largest value. */
-  ARFUSE_HD float operator()(float x) const {
-    if (!ordinary) return divide(x, scale);
-    const float rough = multiply(x, reciprocal);
-    // Two corrections by the exact remainder make the quotient the correctly rounded one.
-    const float near = fused(fused(-rough, scale, x), reciprocal, rough);
-    const float exact = fused(fused(-near, scale, x), reciprocal, near);
-    const float magnitude = absolute(rough);
-    return magnitude > 0x1p-20f && magnitude < 0x1p20f ? exact : rough;
-  }
+  ARFUSE_HD float operator()(float x) const { return ordinary ? ordinary_quotient(x, scale, reciprocal) : divide(x, scale); }
 };
 
 /** What of a value and its dequantisation scale is rounded to e4m3. */
@@ -60,19 +66,32 @@ ARFUSE_HD std::uint32_t larger_bits(std::uint32_t max, float x, Nan nan) {
 }
 
 /** `x / 448` as `/` does it, from the reciprocal: two corrections by the exact remainder. */
-ARFUSE_HD float over_e4m3_max(float x) {
-  // Else remainders may leave float32.
-  if (!(x > 0x1p-60f && x < 0x1p100f)) return divide(x, kE4m3Max);
+ARFUSE_HD Quick over_e4m3_max(float x) {
   constexpr float reciprocal = 1.0f / kE4m3Max;
   const float rough = multiply(x, reciprocal);
   const float near = fused(fused(-rough, kE4m3Max, x), reciprocal, rough);
-  return fused(fused(-near, kE4m3Max, x), reciprocal, near);
+  // Else remainders may leave float32.
+  return {fused(fused(-near, kE4m3Max, x), reciprocal, near), x == 0.0f || (x > 0x1p-60f && x < 0x1p100f)};
 }
+
+/** The larger of both; NaN when `x` is. */
+ARFUSE_HD float at_least(float x, float floor) {
+#if defined(__CUDA_ARCH__)
+  float found;
+  asm("max.NaN.f32 %0, %1, %2;" : "=f"(found) : "f"(x), "f"(floor));
+  return found;
+#else
+  return is_nan(x) || x > floor ? x : floor;
+#endif
+}
+
+/** The slow form of `dynamic_scale`; a function of its own, to keep it out of the way. */
+ARFUSE_HD_CALL float dynamic_scale_by_division(float max, float floor) { return at_least(divide(max, kE4m3Max), floor); }
 
 /** Scale of a run from its largest absolute value: `max(absmax / 448, floor)`; a NaN stays NaN. */
 ARFUSE_HD float dynamic_scale(float max, float floor) {
-  const float quotient = over_e4m3_max(max);
-  return is_nan(quotient) || quotient > floor ? quotient : floor;
+  const Quick quotient = over_e4m3_max(max);
+  return quotient.sure ? at_least(quotient.value, floor) : dynamic_scale_by_division(max, floor);
 }
 
 /** The power of two at or above a scale, as UE8M0 stores it. Infinity stays infinite, although its code reads as NaN. */

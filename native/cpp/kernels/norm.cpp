@@ -20,15 +20,25 @@ NormKernel kernel_of(Dtype dtype, int vectors) {
   }
 }
 
-NormRowKernel row_kernel_of(Dtype dtype, const NormRowShape& shape, RowTail tail) {
+NormRowKernel row_kernel_of(Dtype dtype, const NormRowShape& shape, RowTail tail, Gain gain) {
   switch (dtype) {
     case Dtype::bf16:
-      return norm_row_kernel_bf16(shape, tail);
+      return norm_row_kernel_bf16(shape, tail, gain);
     case Dtype::f16:
-      return norm_row_kernel_f16(shape, tail);
+      return norm_row_kernel_f16(shape, tail, gain);
     default:
-      return norm_row_kernel_f32(shape, tail);
+      return norm_row_kernel_f32(shape, tail, gain);
   }
+}
+
+RowScaleLayout scale_layout_of(const NormParams& params) {
+  const int lanes = lanes_per_group(params);
+  if (lanes == 0) return {1, 0, 1, 1};
+  const auto groups = static_cast<unsigned>(params.hidden / kLane / lanes);
+  unsigned shift = 0;
+  while (1 << shift < lanes) ++shift;
+  if (params.quant.layout == ScaleLayout::column_major) return {groups, shift, 1, static_cast<unsigned>(params.rows)};
+  return {groups, shift, groups, 1};
 }
 
 cudaError_t launch_rows(const NormParams& params, Dtype dtype, RowTail tail, const NormRowGeometry& geometry, bool overlaps,
@@ -44,12 +54,13 @@ cudaError_t launch_rows(const NormParams& params, Dtype dtype, RowTail tail, con
   rows.mean = mean_over(params.hidden);
   rows.eps = params.norm.eps;
   rows.weight_bias = params.norm.weight_bias;
-  rows.multiplied = params.norm.multiplied;
   rows.rows = params.rows;
+  rows.scales = scale_layout_of(params);
   rows.quant = params.quant;
   void* arguments[] = {&rows};
-  return launch_overlapping(reinterpret_cast<const void*>(row_kernel_of(dtype, geometry.shape, tail)), params.rows, geometry.threads,
-                            geometry.shared_bytes, arguments, overlaps, stream);
+  const NormRowKernel kernel = row_kernel_of(dtype, geometry.shape, tail, gain_of(params.norm));
+  return launch_overlapping(reinterpret_cast<const void*>(kernel), params.rows, geometry.threads, geometry.shared_bytes, arguments,
+                            overlaps, stream);
 }
 
 cudaError_t load(const void* kernel) {
@@ -60,8 +71,9 @@ cudaError_t load(const void* kernel) {
 template <std::size_t kShapes>
 cudaError_t load_rows(const NormRowShape (&shapes)[kShapes], Dtype dtype, RowTail tail) {
   for (const NormRowShape& shape : shapes)
-    if (const cudaError_t error = load(reinterpret_cast<const void*>(row_kernel_of(dtype, shape, tail))); error != cudaSuccess)
-      return error;
+    for (const Gain gain : {Gain::before, Gain::after, Gain::with_bias})
+      if (const cudaError_t error = load(reinterpret_cast<const void*>(row_kernel_of(dtype, shape, tail, gain))); error != cudaSuccess)
+        return error;
   return cudaSuccess;
 }
 

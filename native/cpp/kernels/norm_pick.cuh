@@ -23,26 +23,38 @@ NormKernel pick_norm_kernel(int vectors) {
   }
 }
 
-template <typename T, RowTail kTail, const auto& kShapes, std::size_t... kAt>
-NormRowKernel pick_norm_row_kernel(const NormRowShape& shape, std::index_sequence<kAt...>) {
+template <typename T, Gain kGain, RowTail kTail, const auto& kShapes, std::size_t... kAt>
+NormRowKernel pick_norm_row_shape(const NormRowShape& shape, std::index_sequence<kAt...>) {
   NormRowKernel found = nullptr;
-  ((shape == kShapes[kAt] ? void(found = norm_row_kernel<T, kShapes[kAt].vectors, kShapes[kAt].leaves, kTail>) : void()), ...);
+  ((shape == kShapes[kAt] ? void(found = norm_row_kernel<T, kShapes[kAt].vectors, kShapes[kAt].leaves, kTail, kGain>) : void()), ...);
   return found;
 }
 
-template <typename T>
-NormRowKernel pick_norm_row_kernel(const NormRowShape& shape, RowTail tail) {
+template <typename T, Gain kGain>
+NormRowKernel pick_norm_row_tail(const NormRowShape& shape, RowTail tail) {
   constexpr auto all = std::make_index_sequence<std::size(kNormRowShapes)>();
+  constexpr auto all_of_groups = std::make_index_sequence<std::size(kNormGroupShapes)>();
   switch (tail) {
     case RowTail::none:
-      return pick_norm_row_kernel<T, RowTail::none, kNormRowShapes>(shape, all);
+      return pick_norm_row_shape<T, kGain, RowTail::none, kNormRowShapes>(shape, all);
     case RowTail::fp8_static:
-      return pick_norm_row_kernel<T, RowTail::fp8_static, kNormRowShapes>(shape, all);
+      return pick_norm_row_shape<T, kGain, RowTail::fp8_static, kNormRowShapes>(shape, all);
     case RowTail::fp8_token:
-      return pick_norm_row_kernel<T, RowTail::fp8_token, kNormRowShapes>(shape, all);
+      return pick_norm_row_shape<T, kGain, RowTail::fp8_token, kNormRowShapes>(shape, all);
     default:
-      return pick_norm_row_kernel<T, RowTail::fp8_group, kNormGroupShapes>(shape,
-                                                                           std::make_index_sequence<std::size(kNormGroupShapes)>());
+      return pick_norm_row_shape<T, kGain, RowTail::fp8_group, kNormGroupShapes>(shape, all_of_groups);
+  }
+}
+
+template <typename T>
+NormRowKernel pick_norm_row_kernel(const NormRowShape& shape, RowTail tail, Gain gain) {
+  switch (gain) {
+    case Gain::before:
+      return pick_norm_row_tail<T, Gain::before>(shape, tail);
+    case Gain::after:
+      return pick_norm_row_tail<T, Gain::after>(shape, tail);
+    default:
+      return pick_norm_row_tail<T, Gain::with_bias>(shape, tail);
   }
 }
 

@@ -12,8 +12,8 @@ NormKernel norm_kernel_bf16(int vectors);
 NormKernel norm_kernel_f16(int vectors);
 NormKernel norm_kernel_f32(int vectors);
 
-NormRowKernel norm_row_kernel_bf16(const NormRowShape& shape, RowTail tail);
-NormRowKernel norm_row_kernel_f16(const NormRowShape& shape, RowTail tail);
-NormRowKernel norm_row_kernel_f32(const NormRowShape& shape, RowTail tail);
+NormRowKernel norm_row_kernel_bf16(const NormRowShape& shape, RowTail tail, Gain gain);
+NormRowKernel norm_row_kernel_f16(const NormRowShape& shape, RowTail tail, Gain gain);
+NormRowKernel norm_row_kernel_f32(const NormRowShape& shape, RowTail tail, Gain gain);
 
 }  // namespace arfuse

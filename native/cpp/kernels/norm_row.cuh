@@ -9,17 +9,11 @@
 namespace arfuse {
 
 /** Threads of a multiprocessor that hold `words` words of a row each: what their registers leave room for. */
-constexpr int resident_threads(int words) { return words <= 8 ? 1536 : words <= 16 ? 1024 : 512; }
+constexpr int resident_threads(int words) { return words <= 4 ? 2048 : words <= 8 ? 1536 : words <= 16 ? 1024 : 512; }
 
 constexpr int resident_blocks(int words, int threads) {
   return resident_threads(words) > threads ? resident_threads(words) / threads : 1;
 }
-
-/** Vectors up to which a thread's registers hold the weights beside both inputs. */
-constexpr int kEarlyWeights = 2;
-
-/** How a normed element meets its weight. */
-enum class Gain { before, after, with_bias };
 
 template <typename T, Gain kGain>
 __device__ __forceinline__ void norm_vector(Vector<T>& value, const Vector<T>& weight, float scale, float bias) {
@@ -45,7 +39,7 @@ __device__ __forceinline__ void norm_vectors(Vector<T> (&value)[kVectors], const
  * Rows of the runs that models have most: one block per row, one pass over memory. Vector `j` of thread `t` is lane
  * `t + j * workers` of the row, so that the first levels of the tree stay within a thread.
  */
-template <typename T, int kVectors, int kLeaves, RowTail kTail>
+template <typename T, int kVectors, int kLeaves, RowTail kTail, Gain kGain>
 __global__ void __launch_bounds__(kLeaves, resident_blocks(kVectors * Vector<T>::kWords, kLeaves))
     norm_row_kernel(const __grid_constant__ NormRowParams params) {
   extern __shared__ float words[];
@@ -53,8 +47,8 @@ __global__ void __launch_bounds__(kLeaves, resident_blocks(kVectors * Vector<T>:
   const unsigned workers = params.workers;
   const bool works = threadIdx.x < workers;
   // Threads that only fill up the last warp read what the last worker reads, and store nothing.
-  const unsigned first = works ? threadIdx.x : workers - 1;
-  const std::uint64_t start = static_cast<std::uint64_t>(blockIdx.x) * params.lanes + first;
+  unsigned first = works ? threadIdx.x : workers - 1;
+  unsigned start = blockIdx.x * params.lanes + first;
 
   Vector<T> value[kVectors];
   Vector<T> given[kVectors];
@@ -66,11 +60,10 @@ __global__ void __launch_bounds__(kLeaves, resident_blocks(kVectors * Vector<T>:
 #pragma unroll
     for (int j = 0; j < kVectors; ++j) given[j] = load_lane<T>(params.residual, start + j * workers);
   }
-  const auto load_weights = [&] {
 #pragma unroll
-    for (int j = 0; j < kVectors; ++j) weight[j] = load_lane<T>(params.weight, first + j * workers);
-  };
-  if constexpr (kVectors <= kEarlyWeights) load_weights();
+  for (int j = 0; j < kVectors; ++j) weight[j] = load_lane<T>(params.weight, first + j * workers);
+  // Else they would be computed anew, from registers that are slow to read.
+  asm volatile("" : "+r"(first), "+r"(start));
   const float scale_in = kTail == RowTail::fp8_static ? *params.quant.scale_in : 1.0f;
   // Of many rows, blocks of the next kernel would fill multiprocessors unevenly while this one still has most of them.
   if (gridDim.x <= kFewRows) admit_later_kernels();
@@ -84,34 +77,29 @@ __global__ void __launch_bounds__(kLeaves, resident_blocks(kVectors * Vector<T>:
       for (int j = 0; j < kVectors; ++j) store_lane(params.residual_out, start + j * workers, value[j]);
     }
   }
-  if constexpr (kVectors > kEarlyWeights) load_weights();
   float sums[kVectors];
 #pragma unroll
   for (int j = 0; j < kVectors; ++j) {
-    // Else the compiler keeps the decoded elements as well, and spills.
-#pragma unroll
-    for (unsigned& word : value[j].word) asm volatile("" : "+r"(word));
+    forget(value[j]);
     sums[j] = squares_of(value[j]);
   }
-#pragma unroll
-  for (int half = kVectors / 2; half > 0; half /= 2) {
-#pragma unroll
-    for (int j = 0; j < half; ++j) sums[j] = add(sums[j], sums[half + j]);
-  }
+  fold_tree<kVectors / 2>(sums);
   const float scale = row_scale(sums[0], works, params.mean, params.eps);
   admit_later_kernels();
+#pragma unroll
+  for (int j = 0; j < kVectors; ++j) {
+    forget(value[j]);
+    forget(weight[j]);
+  }
 
-  // One branch per row: within the loops it would keep the vectors apart.
-  if (params.multiplied == WeightMultiply::after) norm_vectors<T, Gain::after>(value, weight, scale, 0.0f);
-  else if (params.weight_bias == 0.0f) norm_vectors<T, Gain::before>(value, weight, scale, 0.0f);
-  else norm_vectors<T, Gain::with_bias>(value, weight, scale, params.weight_bias);
+  norm_vectors<T, kGain>(value, weight, scale, params.weight_bias);
   if (works && params.out != nullptr) {
 #pragma unroll
     for (int j = 0; j < kVectors; ++j) store_lane(params.out, start + j * workers, value[j]);
   }
   if constexpr (kTail != RowTail::none) {
-    const RowPlace place{blockIdx.x, start, first, workers, works};
-    quantise_row<T, kVectors, kTail>(value, params.quant, params.rows, params.lanes, scale_in, place, row_scale.spare(words));
+    const RowPlace place{start, first, workers, works};
+    quantise_row<T, kVectors, kTail>(value, params, scale_in, place, row_scale.spare(words));
   }
 }
 

@@ -7,6 +7,23 @@
 
 namespace arfuse {
 
+/** How a normed element meets its weight. */
+enum class Gain { before, after, with_bias };
+
+inline Gain gain_of(const NormStep& norm) {
+  if (norm.multiplied == WeightMultiply::after) return Gain::after;
+  return norm.weight_bias == 0.0f ? Gain::before : Gain::with_bias;
+}
+
+/** Where the scales of a row's groups lie, in scales. */
+struct RowScaleLayout {
+  unsigned groups;
+  /** Lanes of a group, as a power of two. */
+  unsigned group_shift;
+  unsigned row_stride;
+  unsigned group_stride;
+};
+
 /**
  * A launch of `norm_row_kernel`: add, norm with a weight of the activation dtype, and an FP8 quantiser of the rounded result
  * that keeps NaN. What the first loads need comes first: every line of a kernel's parameters that is touched costs time.
@@ -26,8 +43,8 @@ struct NormRowParams {
   Mean mean;
   float eps;
   float weight_bias;
-  WeightMultiply multiplied;
   int rows;
+  RowScaleLayout scales;
   QuantStep quant;
 };
 

@@ -9,8 +9,6 @@ namespace arfuse {
 constexpr unsigned kAllThreads = 0xffffffffu;
 /** Leaves up to which every warp walks the tree for itself, which saves a barrier. */
 constexpr int kLeavesOfAll = 256;
-/** Words behind the leaves in shared memory: one per warp for maxima, and the result. */
-constexpr int kWordsBehindLeaves = 64;
 
 // Addresses in shared memory are kept as 32 bits: made from a pointer, they would be made anew behind every barrier.
 
@@ -20,6 +18,16 @@ __device__ __forceinline__ float get_word(unsigned at) {
   float x;
   asm volatile("ld.shared.f32 %0, [%1];" : "=f"(x) : "r"(at) : "memory");
   return x;
+}
+
+/** The levels of a perfect tree over the first `2 * kHalf` words, to the first of them. A loop of loops would not be unrolled. */
+template <int kHalf, int kCount>
+__device__ __forceinline__ void fold_tree(float (&words)[kCount]) {
+  if constexpr (kHalf > 0) {
+#pragma unroll
+    for (int i = 0; i < kHalf; ++i) words[i] = add(words[i], words[kHalf + i]);
+    fold_tree<kHalf / 2>(words);
+  }
 }
 
 /** The tree of `sum_of_lanes` as a perfect one of `kLeaves` in shared memory; see `leaf_of`. */
@@ -42,10 +50,10 @@ class RowScale {
     if (works) put_word(mine_, sum);
     __syncthreads();
     if constexpr (kLeaves <= kLeavesOfAll) {
-      return inverse_root(add(mean(root()), eps));
+      return scale_of_row(root(), mean, eps);
     } else {
       const unsigned result = base_ + 4 * (kLeaves + 32);
-      if (threadIdx.x < 32) put_word(result, inverse_root(add(mean(root()), eps)));
+      if (threadIdx.x < 32) put_word(result, scale_of_row(root(), mean, eps));
       __syncthreads();
       return get_word(result);
     }
@@ -56,15 +64,12 @@ class RowScale {
  private:
   /** Lanes of a warp are the last five turns, so that the other turns are other words of a lane. */
   __device__ __forceinline__ float root() const {
-    float leaf[kLeaves / 32];
+    constexpr int kHalf = kLeaves / 64;
     const unsigned mine = base_ + 4 * (threadIdx.x % 32);
+    float leaf[kHalf];
 #pragma unroll
-    for (int i = 0; i < kLeaves / 32; ++i) leaf[i] = get_word(mine + 128 * i);
-#pragma unroll
-    for (int half = kLeaves / 64; half > 0; half /= 2) {
-#pragma unroll
-      for (int i = 0; i < half; ++i) leaf[i] = add(leaf[i], leaf[half + i]);
-    }
+    for (int i = 0; i < kHalf; ++i) leaf[i] = add(get_word(mine + 128 * i), get_word(mine + 128 * (kHalf + i)));
+    fold_tree<kHalf / 2>(leaf);
     float sum = leaf[0];
 #pragma unroll
     for (int offset = 16; offset > 0; offset /= 2) sum = add(sum, __shfl_xor_sync(kAllThreads, sum, offset));

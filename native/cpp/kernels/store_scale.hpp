@@ -27,18 +27,28 @@ ARFUSE_HD void store_swizzled_scale(std::uint8_t* out, std::int64_t rows, std::i
     for (std::int64_t at = block; at < last; ++at) out[swizzled_scale_offset(below, at, blocks)] = 0;
 }
 
-/** Stores the FP8 scale of a group of a row where the layout has it. */
-ARFUSE_HD void store_scale(const QuantStep& quant, std::int64_t rows, std::int64_t row, std::int64_t group,
-                           std::int64_t groups, float scale) {
-  const std::int64_t at = quant.layout == ScaleLayout::column_major ? group * rows + row : row * groups + group;
-  if (quant.scale_dtype == ScaleDtype::f32) {
-    static_cast<std::uint32_t*>(quant.scale_out)[at] = F32::encode(scale);
-    return;
-  }
+/** Where a scale lies in a layout without padding. */
+ARFUSE_HD std::int64_t plain_scale_offset(const QuantStep& quant, std::int64_t rows, std::int64_t row, std::int64_t group,
+                                          std::int64_t groups) {
+  return quant.layout == ScaleLayout::column_major ? group * rows + row : row * groups + group;
+}
+
+/** `store_scale` for a power of two; a function of its own, to keep it out of the way. */
+ARFUSE_HD_CALL void store_scale_code(const QuantStep& quant, std::int64_t rows, std::int64_t row, std::int64_t group,
+                                     std::int64_t groups, float scale) {
   auto* const out = static_cast<std::uint8_t*>(quant.scale_out);
   const Ue8m0::Code code = Ue8m0::encode_up(scale);
   if (quant.layout == ScaleLayout::column_major_packed) store_packed_scale(out, rows, row, group, groups, code);
-  else out[at] = code;
+  else out[plain_scale_offset(quant, rows, row, group, groups)] = code;
+}
+
+/** Stores the FP8 scale of a group of a row where the layout has it. */
+ARFUSE_HD void store_scale(const QuantStep& quant, std::int64_t rows, std::int64_t row, std::int64_t group,
+                           std::int64_t groups, float scale) {
+  if (quant.scale_dtype == ScaleDtype::f32)
+    static_cast<std::uint32_t*>(quant.scale_out)[plain_scale_offset(quant, rows, row, group, groups)] = F32::encode(scale);
+  else
+    store_scale_code(quant, rows, row, group, groups, scale);
 }
 
 /** Stores the NVFP4 scale of a block of a row. */

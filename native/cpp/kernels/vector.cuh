@@ -33,15 +33,22 @@ __device__ __forceinline__ void store(void* base, std::int64_t at, const Vector<
 
 /** Lane `lane` of a tensor: elements `8 * lane` and on. */
 template <typename T>
-__device__ __forceinline__ Vector<T> load_lane(const void* base, std::uint64_t lane) {
+__device__ __forceinline__ Vector<T> load_lane(const void* base, unsigned lane) {
   return static_cast<const Vector<T>*>(base)[lane];
 }
 
 template <typename T>
-__device__ __forceinline__ void store_lane(void* base, std::uint64_t lane, const Vector<T>& packed) {
+__device__ __forceinline__ void store_lane(void* base, unsigned lane, const Vector<T>& packed) {
   auto* const to = reinterpret_cast<uint4*>(static_cast<Vector<T>*>(base) + lane);
 #pragma unroll
   for (int i = 0; i < Vector<T>::kWords / 4; ++i) to[i] = reinterpret_cast<const uint4*>(&packed)[i];
+}
+
+/** Hides what the words hold from the compiler, which else keeps elements from one decoding to the next, and spills. */
+template <typename T>
+__device__ __forceinline__ void forget(Vector<T>& value) {
+#pragma unroll
+  for (unsigned& word : value.word) asm volatile("" : "+r"(word));
 }
 
 __device__ __forceinline__ void decode(const Vector<F32>& packed, float (&value)[kLane]) {

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstdint>
+#include <limits>
 #include <optional>
 
 #include "norm_geometry.hpp"
@@ -39,11 +41,14 @@ constexpr int kFewRows = 256;
 /** Rows beyond which they come in waves: then shorter blocks, of two vectors per thread, fill the gaps between them better. */
 constexpr int kOneWave = 512;
 
-/** Fewest threads that are worth another halving of the vectors, as measured; see docs/performance.md. */
-constexpr int least_workers(RowTail tail, int rows) {
-  if (tail == RowTail::fp8_static) return 129;
-  return rows <= kFewRows ? 128 : 64;
+/** Vectors per thread of a row, as measured; see docs/performance.md. */
+constexpr int wanted_vectors(RowTail tail, int lanes, int rows) {
+  if (tail == RowTail::fp8_group) return rows > kOneWave && lanes <= 512 ? 1 : 2;
+  return rows > kFewRows && rows <= kOneWave ? 4 : 2;
 }
+
+/** Fewest threads that are worth fewer vectors of each. */
+constexpr int least_workers(int rows) { return rows <= kFewRows ? 128 : 64; }
 
 /** The shape that holds `hidden` elements with `vectors` vectors per thread; none where none is compiled or divides them. */
 template <std::size_t kShapes>
@@ -57,25 +62,25 @@ std::optional<NormRowGeometry> norm_row_geometry_of(const NormRowShape (&shapes)
   return std::nullopt;
 }
 
-/** Geometry for `rows` rows of `hidden` elements, in groups of `lanes_per_group` lanes; none where no kernel divides them. */
+/**
+ * Geometry for `rows` rows of `hidden` elements, in groups of `lanes_per_group` lanes; none where no kernel divides them, or where
+ * lanes of the tensor are more than 32 bits count.
+ */
 inline std::optional<NormRowGeometry> norm_row_geometry(int hidden, int lanes_per_group, int rows, RowTail tail) {
+  const int lanes = hidden / kLane;
+  if (static_cast<std::int64_t>(rows) * lanes > std::numeric_limits<std::uint32_t>::max()) return std::nullopt;
+  const int wanted = wanted_vectors(tail, lanes, rows);
   if (tail == RowTail::fp8_group) {
-    if (rows <= kFewRows)
-      if (const auto found = norm_row_geometry_of(kNormGroupShapes, hidden, 1)) return found;
-    const auto found = norm_row_geometry_of(kNormGroupShapes, hidden, 2);
+    const auto found = norm_row_geometry_of(kNormGroupShapes, hidden, wanted);
     // A group's lanes must be neighbours in one warp.
     if (found && lanes_per_group > 0 && found->workers % lanes_per_group == 0) return found;
     return norm_row_geometry_of(kNormGroupShapes, hidden, 1);
   }
-  std::optional<NormRowGeometry> found;
-  if (rows > kOneWave) found = norm_row_geometry_of(kNormRowShapes, hidden, 2);
-  if (found) return found;
-  for (int vectors = 4; vectors > 0; vectors /= 2) {
-    const auto next = norm_row_geometry_of(kNormRowShapes, hidden, vectors);
-    if (next) found = next;
-    if (found && found->workers >= least_workers(tail, rows)) break;
+  for (int vectors = wanted; vectors > 0; vectors /= 2) {
+    const auto found = norm_row_geometry_of(kNormRowShapes, hidden, vectors);
+    if (found && (found->workers >= least_workers(rows) || vectors == 1)) return found;
   }
-  return found;
+  return norm_row_geometry_of(kNormRowShapes, hidden, 4);
 }
 
 }  // namespace arfuse

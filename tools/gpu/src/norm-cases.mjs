@@ -39,6 +39,41 @@ export const RUNS = [
     },
   },
   {
+    name: 'Gemma, FP8 static by division',
+    residual: {},
+    norm: { weightBias: 1 },
+    quant: { scheme: 'fp8_static', form: 'divide' },
+  },
+  {
+    name: 'FP8 static, a scale that quotients by leave float32 for',
+    norm: {},
+    quant: { scheme: 'fp8_static', scale: 2 ** -130 },
+  },
+  {
+    name: 'weight after the cast, FP8 token by reciprocal',
+    residual: {},
+    norm: { weightMultiply: 'after' },
+    quant: { scheme: 'fp8_token', form: 'reciprocal' },
+  },
+  {
+    name: 'FP8 token without a floor',
+    residual: {},
+    norm: {},
+    quant: { scheme: 'fp8_token', floor: 0 },
+  },
+  {
+    name: 'Gemma, FP8 group 128 by reciprocal',
+    residual: {},
+    norm: { weightBias: 1 },
+    quant: { scheme: 'fp8_group', group: 128, form: 'reciprocal' },
+  },
+  {
+    name: 'weight after the cast, FP8 group 16 UE8M0, without a floor',
+    residual: {},
+    norm: { weightMultiply: 'after' },
+    quant: { scheme: 'fp8_group', group: 16, scaleDtype: 'f8e8m0fnu', floor: 0 },
+  },
+  {
     name: 'FP8 of the unrounded norm',
     residual: {},
     norm: {},
@@ -168,11 +203,13 @@ export function launchOf(arithmetic, run, dtype, rows, hidden, seed, poison) {
     form: dynamic ? 'divide' : 'reciprocal',
     ...quant,
     out: output((rows * hidden) / (quant.scheme === 'nvfp4' ? 2 : 1)),
-    ...(dynamic ? {} : { scale: Float32Array.of(quant.scheme === 'nvfp4' ? 300 : 0.01) }),
+    ...(dynamic
+      ? {}
+      : { scale: Float32Array.of(quant.scale ?? (quant.scheme === 'nvfp4' ? 300 : 0.01)) }),
     ...(quant.scheme === 'fp8_static'
       ? {}
       : {
-          floor: dynamic ? 1e-10 : 0,
+          floor: quant.floor ?? (dynamic ? 1e-10 : 0),
           scaleDtype,
           layout,
           scaleOut: output(scaleBytes(scales, layout).length),

@@ -4,8 +4,8 @@ import { launchOf, RUNS } from './norm-cases.mjs';
 /** @type {import('@arfuse/native').NativeDtype[]} */
 const DTYPES = ['bf16', 'f16', 'f32'];
 const HIDDEN = [64, 360, 1024, 2560, 2880, 4096, 5120, 7168, 8192, 16_384, 40_000, 65_528, 65_536];
-/** From 257 on, launches have another shape. */
-const ROWS = [1, 2, 3, 7, 16, 63, 257];
+/** From 257 on, and from 513, launches have another shape. */
+const ROWS = [1, 2, 3, 7, 16, 63, 257, 513];
 
 /** Elements of the largest case. */
 const MOST = { full: 2_200_000, quick: 100_000 };
