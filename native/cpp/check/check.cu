@@ -31,24 +31,24 @@ __device__ void note(const ComparisonParams& params, std::uint32_t x, std::uint3
   Findings& findings = *params.findings;
   const auto inverse = ~static_cast<unsigned int>(at);
   atomicAdd(&findings.different, 1u);
+  const float a = decoded(params.format, x);
+  const float b = decoded(params.format, y);
   std::uint32_t ulps = ulps_between(params.format, x, y);
+  if (ulps > 1 && params.scaled.found != nullptr) {
+    const float scale_a = scale_of(params.scaled, params.scaled.found, at, rows);
+    const float scale_b = scale_of(params.scaled, params.scaled.expected, at, rows);
+    if (scale_a != scale_b) ulps = scaled_steps(params.format, a, b, scale_a, scale_b);
+  }
   // A step from what is expected, the poison is a result as good as its neighbour.
   if (poisoned && ulps > 1) {
     atomicAdd(&findings.unwritten, 1u);
     atomicMax(&findings.first_unwritten, inverse);
     return;
   }
-  const float a = decoded(params.format, x);
-  const float b = decoded(params.format, y);
   if (is_nan(b) && !is_nan(a)) {
     atomicAdd(&findings.lost_nan, 1u);
     atomicMax(&findings.first_lost_nan, inverse);
     return;
-  }
-  if (ulps > 1 && params.scaled.found != nullptr) {
-    const float scale_a = scale_of(params.scaled, params.scaled.found, at, rows);
-    const float scale_b = scale_of(params.scaled, params.scaled.expected, at, rows);
-    if (scale_a != scale_b) ulps = scaled_steps(params.format, a, b, scale_a, scale_b);
   }
   atomicAdd(&findings.histogram[ulp_class(ulps)], 1u);
   if (ulps > 0) atomicMax(&findings.worst, static_cast<unsigned long long>(ulps) << 32 | inverse);

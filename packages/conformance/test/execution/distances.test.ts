@@ -3,6 +3,7 @@ import type { IoDType, QuantStage, SiteClass } from '@arfuse/contract';
 import { fromBits, toBits, ulpDistance } from '@arfuse/reference';
 import { describe, expect, it } from 'vitest';
 import { boundsOf } from '../../src/execution/judging/bounds.ts';
+import type { ScaledCodes } from '../../src/execution/judging/distances.ts';
 
 describe('measure', () => {
   it('takes the poison for unwritten, but not a step from what is expected', () => {
@@ -11,6 +12,21 @@ describe('measure', () => {
     expect(near).toMatchObject({ different: 2, unwritten: 0, worst: 1 });
     const far = measure('f8e4m3fn', found, Uint8Array.of(POISON - 1, POISON + 2, 3));
     expect(far).toMatchObject({ different: 2, unwritten: 1, first: { unwritten: 1 } });
+  });
+
+  it('takes the poison for written where scales make up for the distance of codes', () => {
+    const quant = { scaleDtype: 'f8e8m0fnu', groupSize: 2, scaleLayout: 'row_major' } as QuantStage;
+    const scaled = (found: number): ScaledCodes => ({
+      quant,
+      hidden: 2,
+      rows: 1,
+      found: Uint8Array.of(found),
+      expected: Uint8Array.of(127),
+    });
+    // A binade below, a code is 8 less.
+    const codes = [Uint8Array.of(POISON, 3), Uint8Array.of(POISON - 8, 3)] as const;
+    expect(measure('f8e4m3fn', ...codes, scaled(126))).toMatchObject({ unwritten: 0, worst: 0 });
+    expect(measure('f8e4m3fn', ...codes, scaled(127))).toMatchObject({ unwritten: 1 });
   });
 });
 

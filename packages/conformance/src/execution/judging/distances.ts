@@ -110,6 +110,10 @@ export function measure(
     totals.different += 1;
     const [p, q] = [fromBits(dtype, x), fromBits(dtype, y)];
     let ulps = ulpDistance(dtype, p, q);
+    if (scaled && ulps > 1) {
+      const scales = [scaleOf(scaled, scaled.found, i), scaleOf(scaled, scaled.expected, i)];
+      if (scales[0] !== scales[1]) ulps = scaledSteps(dtype, p, q, scales[0]!, scales[1]!);
+    }
     if ((packed ? found[i >> 1] === POISON : x === poison) && ulps > 1) {
       totals.unwritten += 1;
       if (first.unwritten < 0) first.unwritten = i;
@@ -119,10 +123,6 @@ export function measure(
       totals.lostNan += 1;
       if (first.lostNan < 0) first.lostNan = i;
       continue;
-    }
-    if (scaled && ulps > 1) {
-      const scales = [scaleOf(scaled, scaled.found, i), scaleOf(scaled, scaled.expected, i)];
-      if (scales[0] !== scales[1]) ulps = scaledSteps(dtype, p, q, scales[0]!, scales[1]!);
     }
     histogram[ulpClass(ulps)]! += 1;
     if (ulps > totals.worst) {
