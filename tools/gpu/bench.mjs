@@ -3,8 +3,8 @@
 // norm is last and takes what is left. Without a GPU it says so and ends with exit code 3.
 import { accessSync, constants, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { parseArgs } from 'node:util';
 import { openGpu } from './src/open-gpu.mjs';
+import { optionsOf } from './src/options.mjs';
 import { provenance } from './src/provenance.mjs';
 import { measureCollectives } from './src/speed/collective-speed.mjs';
 import { measureFused } from './src/speed/fused-speed.mjs';
@@ -12,16 +12,14 @@ import { measureHeap, measureLaunch } from './src/speed/launch-cost.mjs';
 import { normSection } from './src/speed/norm-section.mjs';
 import { measureStep } from './src/speed/step-cost.mjs';
 
-const { only, torch, quick, out, ...given } = parseArgs({
-  options: {
-    only: { type: 'string' },
-    minutes: { type: 'string' },
-    out: { type: 'string' },
-    seed: { type: 'string' },
-    torch: { type: 'boolean', default: false },
-    quick: { type: 'boolean', default: false },
-  },
-}).values;
+const { only, torch, quick, out, ...given } = optionsOf(import.meta.url, {
+  only: { type: 'string' },
+  minutes: { type: 'string' },
+  out: { type: 'string' },
+  seed: { type: 'string' },
+  torch: { type: 'boolean', default: false },
+  quick: { type: 'boolean', default: false },
+});
 const seed = Number(given.seed ?? Date.now() % 2 ** 31);
 const minutes = Number(given.minutes ?? (quick ? 1 : 3));
 /** When the last measurement begins, on the clock of `performance.now`. */

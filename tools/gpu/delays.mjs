@@ -1,18 +1,16 @@
 // The exchange protocol under injected delays, on ranks that share the first GPU: `pnpm gpu:delays [--runs N] [--out FILE]`.
 import { writeFileSync } from 'node:fs';
-import { parseArgs } from 'node:util';
 import { runWithDelays } from './src/delay-runs.mjs';
 import { openGpu } from './src/open-gpu.mjs';
+import { optionsOf } from './src/options.mjs';
 
-const { out, runs, seconds } = parseArgs({
-  options: {
-    out: { type: 'string' },
-    /** Exchanges per number of ranks. */
-    runs: { type: 'string', default: '10000' },
-    /** Most per number of ranks. */
-    seconds: { type: 'string', default: '150' },
-  },
-}).values;
+const { out, runs, seconds } = optionsOf(import.meta.url, {
+  out: { type: 'string' },
+  /** Exchanges per number of ranks. */
+  runs: { type: 'string', default: '10000' },
+  /** Most per number of ranks. */
+  seconds: { type: 'string', default: '150' },
+});
 const { facts, binding } = openGpu();
 const results = [];
 for (const size of [2, 4, 8]) {

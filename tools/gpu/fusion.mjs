@@ -3,16 +3,17 @@
 // `cmake -DARFUSE_HARNESS=ON native/build && cmake --build native/build --target fusion_speed` puts beside the addon.
 import { existsSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { parseArgs } from 'node:util';
 import { loadNative } from '@arfuse/native';
 import { quantile } from '../bench/statistics.mjs';
 import { BareHarness } from './src/bare-harness.mjs';
 import { FusionSpeed } from './src/fusion-speed.mjs';
 import { openGpu } from './src/open-gpu.mjs';
+import { optionsOf } from './src/options.mjs';
 
-const { out, quick } = parseArgs({
-  options: { out: { type: 'string' }, quick: { type: 'boolean', default: false } },
-}).values;
+const { out, quick } = optionsOf(import.meta.url, {
+  out: { type: 'string' },
+  quick: { type: 'boolean', default: false },
+});
 const { binding, facts } = openGpu();
 const path = join(dirname(loadNative().from.path), 'fusion_speed');
 if (!existsSync(path) || binding.flashinferVersion === null) {

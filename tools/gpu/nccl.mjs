@@ -3,9 +3,9 @@
 // their numerics class and equal at all ranks, replays of graphs, recovery from a late rank, and a rank that dies. For
 // correctness, not for speed.
 import { writeFileSync } from 'node:fs';
-import { parseArgs } from 'node:util';
 import { openNccl } from '@arfuse/native';
 import { openGpu } from './src/open-gpu.mjs';
+import { optionsOf } from './src/options.mjs';
 import { spawnRanks } from './src/processes/spawn-ranks.mjs';
 
 const {
@@ -13,15 +13,13 @@ const {
   quick,
   sizes,
   seconds: most,
-} = parseArgs({
-  options: {
-    out: { type: 'string' },
-    quick: { type: 'boolean', default: false },
-    sizes: { type: 'string', default: '2,4,8' },
-    /** Most of all together. */
-    seconds: { type: 'string', default: '540' },
-  },
-}).values;
+} = optionsOf(import.meta.url, {
+  out: { type: 'string' },
+  quick: { type: 'boolean', default: false },
+  sizes: { type: 'string', default: '2,4,8' },
+  /** Most of all together. */
+  seconds: { type: 'string', default: '540' },
+});
 const { facts, binding } = openGpu();
 /** @type {import('@arfuse/native').OpenedNccl} */
 let nccl;

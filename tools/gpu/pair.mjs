@@ -2,12 +2,12 @@
 // [--minutes N] [--kernels IDS] [--dtypes …] [--hidden …] [--tokens …] [--seed N]`. Every chain through every collective kernel in one
 // process, chains with a process per rank, recovery, programs started as by torchrun, and a short table of times.
 import { writeFileSync } from 'node:fs';
-import { parseArgs } from 'node:util';
 import { formatExecutionReport } from '@arfuse/conformance';
 import { openCudaDevice, openNccl } from '@arfuse/native';
 import { expectPool } from './src/expect-pool.mjs';
 import { exact, versions } from './src/matrix.mjs';
 import { openGpu } from './src/open-gpu.mjs';
+import { optionsOf } from './src/options.mjs';
 import { pairConformance, pairRecovery, readingChecker } from './src/pair/in-process.mjs';
 import { KERNELS } from './src/pair/kernels.mjs';
 import { pairLaunched } from './src/pair/launched.mjs';
@@ -21,30 +21,17 @@ import { timeLimit, watchdog } from './src/watchdog.mjs';
 const PARTS = { conformance: 0.45, processes: 0.7, recovery: 0.8, launcher: 0.9, speed: 1 };
 const names = Object.keys(PARTS);
 const text = /** @type {const} */ ({ type: 'string' });
-const { values } = parseArgs({
-  options: {
-    help: { type: 'boolean', default: false },
-    only: { ...text, default: names.join(',') },
-    quick: { type: 'boolean', default: false },
-    out: text,
-    minutes: { ...text, default: '9' },
-    kernels: { ...text, default: KERNELS.join(',') },
-    dtypes: text,
-    hidden: text,
-    tokens: text,
-    seed: text,
-  },
+const values = optionsOf(import.meta.url, {
+  only: { ...text, default: names.join(',') },
+  quick: { type: 'boolean', default: false },
+  out: text,
+  minutes: { ...text, default: '9' },
+  kernels: { ...text, default: KERNELS.join(',') },
+  dtypes: text,
+  hidden: text,
+  tokens: text,
+  seed: text,
 });
-if (values.help) {
-  console.log(`Conformance and times of two GPUs with one rank each.
-  --only ${names.join(',')}
-  --quick                     fewer shapes and cases, 2 minutes or so
-  --minutes N                 default 9; parts end in time, and say so
-  --out FILE                  results as JSON, written after each part
-  --kernels ${KERNELS.join(',\n            ')}
-  --dtypes, --hidden, --tokens, --seed`);
-  process.exit(0);
-}
 const minutes = Number(values.minutes);
 const seed = values.seed === undefined ? Date.now() % 2 ** 31 : Number(values.seed);
 const only = values.only.split(',');

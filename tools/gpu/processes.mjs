@@ -2,20 +2,18 @@
 // processes map from each other by CUDA IPC, a rank that does not launch, and a rank that dies. The driver gives the GPU to
 // one process after the other, so nothing here is a measure of speed.
 import { writeFileSync } from 'node:fs';
-import { parseArgs } from 'node:util';
 import { openGpu } from './src/open-gpu.mjs';
 import { BACKENDS } from './src/open-ranks.mjs';
+import { optionsOf } from './src/options.mjs';
 import { runProcessCase } from './src/processes/process-cases.mjs';
 
-const { out, quick, seconds, collectives } = parseArgs({
-  options: {
-    out: { type: 'string' },
-    quick: { type: 'boolean', default: false },
-    /** Most of one case. */
-    seconds: { type: 'string', default: '60' },
-    collectives: { type: 'string' },
-  },
-}).values;
+const { out, quick, seconds, collectives } = optionsOf(import.meta.url, {
+  out: { type: 'string' },
+  quick: { type: 'boolean', default: false },
+  /** Most of one case. */
+  seconds: { type: 'string', default: '60' },
+  collectives: { type: 'string' },
+});
 const { facts } = openGpu();
 const executes = (/** @type {string} */ kernel) =>
   BACKENDS.some(({ name, open }) => open && kernel.startsWith(`${name}/`));

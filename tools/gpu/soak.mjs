@@ -3,29 +3,27 @@
 // replays among them, FlashInfer with and without PDL, every result checked on the GPU. Under compute-sanitizer:
 // `compute-sanitizer --tool memcheck --target-processes all sh run.sh gpu:soak --operations 200 --sizes 2 --hidden 1024 --tokens 1,7,64`.
 import { writeFileSync } from 'node:fs';
-import { parseArgs } from 'node:util';
 import { checkSoak } from '@arfuse/conformance';
 import { native } from '@arfuse/core';
 import { createFlashInfer } from '@arfuse/flashinfer';
 import { symmMem } from '@arfuse/symm-mem';
 import { COLLECTIVES, sharedGpu, versions } from './src/matrix.mjs';
 import { openGpu } from './src/open-gpu.mjs';
+import { optionsOf } from './src/options.mjs';
 import { provenance } from './src/provenance.mjs';
 import { timeLimit, watchdog } from './src/watchdog.mjs';
 
 const text = /** @type {const} */ ({ type: 'string' });
-const { values } = parseArgs({
-  options: {
-    operations: { ...text, default: '100000' },
-    minutes: { ...text, default: '9' },
-    dtypes: { ...text, default: 'bf16,f16,f32' },
-    sizes: { ...text, default: '2,4,8' },
-    hidden: { ...text, default: '2880,4096' },
-    tokens: { ...text, default: '1,2,3,7,16,63,64,129' },
-    kernels: { ...text, default: COLLECTIVES.join(',') },
-    seed: text,
-    out: text,
-  },
+const values = optionsOf(import.meta.url, {
+  operations: { ...text, default: '100000' },
+  minutes: { ...text, default: '9' },
+  dtypes: { ...text, default: 'bf16,f16,f32' },
+  sizes: { ...text, default: '2,4,8' },
+  hidden: { ...text, default: '2880,4096' },
+  tokens: { ...text, default: '1,2,3,7,16,63,64,129' },
+  kernels: { ...text, default: COLLECTIVES.join(',') },
+  seed: text,
+  out: text,
 });
 const [operations, minutes] = [Number(values.operations), Number(values.minutes)];
 const seed = values.seed === undefined ? Date.now() % 2 ** 31 : Number(values.seed);

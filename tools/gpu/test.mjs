@@ -3,34 +3,32 @@
 // byte by byte, every chain through every collective kernel on ranks that share the GPU, recovery from a rank that never comes, and
 // sites right behind kernels that write what they read, with PDL off and on.
 import { writeFileSync } from 'node:fs';
-import { parseArgs } from 'node:util';
 import { checkExecution, checkRecovery, formatExecutionReport } from '@arfuse/conformance';
 import { runProducers } from './src/behind-producers.mjs';
 import { COLLECTIVES, FULL, PRODUCERS, QUICK, sharedGpu, versions } from './src/matrix.mjs';
 import { runNormCases } from './src/norm-conformance.mjs';
 import { openGpu } from './src/open-gpu.mjs';
 import { BACKENDS } from './src/open-ranks.mjs';
+import { optionsOf } from './src/options.mjs';
 import { provenance } from './src/provenance.mjs';
 import { selfCheck } from './src/self-check.mjs';
 import { timeLimit, watchdog } from './src/watchdog.mjs';
 
 const PARTS = ['norm', 'ranks', 'recovery', 'producers'];
 const text = /** @type {const} */ ({ type: 'string' });
-const { values } = parseArgs({
-  options: {
-    only: { ...text, default: PARTS.join(',') },
-    quick: { type: 'boolean', default: false },
-    out: text,
-    minutes: { ...text, default: '9' },
-    from: text,
-    kernels: text,
-    dtypes: text,
-    sizes: text,
-    hidden: text,
-    tokens: text,
-    repetitions: { ...text, default: '50' },
-    seed: text,
-  },
+const values = optionsOf(import.meta.url, {
+  only: { ...text, default: PARTS.join(',') },
+  quick: { type: 'boolean', default: false },
+  out: text,
+  minutes: { ...text, default: '9' },
+  from: text,
+  kernels: text,
+  dtypes: text,
+  sizes: text,
+  hidden: text,
+  tokens: text,
+  repetitions: { ...text, default: '50' },
+  seed: text,
 });
 const minutes = Number(values.minutes);
 const seed = values.seed === undefined ? Date.now() % 2 ** 31 : Number(values.seed);

@@ -92,7 +92,11 @@ async function checkBundle(folder) {
   ];
   // Without a GPU they say so, and nothing is run.
   for (const name of gpuCommands(manifest.scripts).keys())
-    checks.push(await check([name], 3, (stdout) => stdout.includes('no GPU')));
+    checks.push(
+      await check([name], 3, (stdout) => stdout.includes('no GPU')),
+      await check([name, '--help'], 0, (stdout) => stdout.includes(`pnpm ${name}`)),
+      await check([name, '--nonsense'], 2),
+    );
   const left = readdirSync(home);
   checks.push({
     name: 'bundle: leaves the home alone',
