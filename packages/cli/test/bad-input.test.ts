@@ -105,6 +105,9 @@ describe('targets', () => {
   it('asks for one', () =>
     refused(['plan', TINY], 'ARFUSE_USAGE', /no target\. .*--target h200-sxm,world=8/));
 
+  it('says first that the source is not there', () =>
+    refused(['verify', 'nosuch.json'], 'ARFUSE_IO', /"nosuch\.json" does not exist/));
+
   it('never guesses the group size', () =>
     refused(['plan', TINY, '--target', 'h200-sxm'], 'ARFUSE_TARGET_INVALID', /no world size/));
 

@@ -1,4 +1,4 @@
-import { type Plan, type Target, UsageError } from '@arfuse/contract';
+import { type Plan, UsageError } from '@arfuse/contract';
 import { formatTarget, type Graph, plan as makePlan, parsePlan, parseTarget } from '@arfuse/core';
 import type { Console } from '../system/console.ts';
 import { configuredBackends } from './backends.ts';
@@ -18,16 +18,11 @@ export interface PlannedInput {
   readonly graph?: Graph;
 }
 
-/** The target of `--target` or of the configuration. */
-function requireTarget(text: string | undefined): Target {
-  if (text === undefined) {
-    throw new UsageError({
-      message: 'no target.',
-      hint: 'Say where the plan will run, e.g. --target h200-sxm,world=8. Group sizes are never guessed.',
-    });
-  }
-  return parseTarget(text);
-}
+const noTarget = (ranks: number | undefined): UsageError =>
+  new UsageError({
+    message: 'no target.',
+    hint: `Say where the plan will run, e.g. --target h200-sxm,world=${ranks ?? 8}. Group sizes are never guessed.`,
+  });
 
 /** Reads a graph and plans it. */
 export async function planGraph(
@@ -37,8 +32,11 @@ export async function planGraph(
   bytes?: Uint8Array,
 ): Promise<Required<PlannedInput>> {
   const config = await loadConfig(options.config);
-  const target = requireTarget(options.target ?? config.target);
+  const text = options.target ?? config.target;
+  const target = text === undefined ? undefined : parseTarget(text);
   const { graph, result } = await loadGraph(path, options, console, bytes);
+  // Behind the source: what cannot be read needs no target.
+  if (target === undefined) throw noTarget(result.rankCountHint);
   const world = target.groups.default?.size;
   if (result.rankCountHint !== undefined && world !== undefined && result.rankCountHint !== world) {
     console.note(
