@@ -78,16 +78,16 @@ struct Mean {
   }
 };
 
-/** The slow form of `scale_of_row`; a function of its own, to keep it out of the way. */
-ARFUSE_HD_CALL float scale_of_row_by_double(float sum, float hidden, float eps) {
+/** The slow form of `inverse_rms`; a function of its own, to keep it out of the way. */
+ARFUSE_HD_CALL float inverse_rms_by_double(float sum, float hidden, float eps) {
   return inverse_root_by_double(add(divide(sum, hidden), eps));
 }
 
-/** `inverse_rms` from the reciprocal of the hidden size. */
-ARFUSE_HD float scale_of_row(float sum, const Mean& mean, float eps) {
+/** `1 / sqrt(sum / hidden + eps)` from the reciprocal of the hidden size. */
+ARFUSE_HD float inverse_rms(float sum, const Mean& mean, float eps) {
   const Quick square = mean(sum);
   const Quick root = quick_inverse_root(add(square.value, eps));
-  return square.sure && root.sure ? root.value : scale_of_row_by_double(sum, mean.hidden, eps);
+  return square.sure && root.sure ? root.value : inverse_rms_by_double(sum, mean.hidden, eps);
 }
 
 inline Mean mean_over(int hidden) { return {static_cast<float>(hidden), 1.0f / static_cast<float>(hidden)}; }

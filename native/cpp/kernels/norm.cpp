@@ -99,7 +99,9 @@ cudaError_t load_norm_kernels() {
   for (const Dtype dtype : {Dtype::bf16, Dtype::f16, Dtype::f32}) {
     for (int vectors = 1; vectors <= kMaxVectors; vectors *= 2)
       if (const cudaError_t error = load(reinterpret_cast<const void*>(kernel_of(dtype, vectors))); error != cudaSuccess) return error;
-    for (const RowTail tail : {RowTail::none, RowTail::fp8_static, RowTail::fp8_token})
+    if (const cudaError_t error = load_rows(kNormRowShapes, dtype, RowTail::none); error != cudaSuccess) return error;
+    if (!quantises_rows(dtype)) continue;
+    for (const RowTail tail : {RowTail::fp8_static, RowTail::fp8_token})
       if (const cudaError_t error = load_rows(kNormRowShapes, dtype, tail); error != cudaSuccess) return error;
     if (const cudaError_t error = load_rows(kNormGroupShapes, dtype, RowTail::fp8_group); error != cudaSuccess) return error;
   }

@@ -63,7 +63,7 @@ class NormHost {
   void norm(const NormStep& step, const std::vector<float>& x, std::vector<float>& out) {
     for (std::size_t lane = 0; lane < lanes_.size(); ++lane)
       lanes_[lane] = sum_of_lane(kLane, [&](int i) { return x[lane * kLane + static_cast<std::size_t>(i)]; });
-    const float scale = scale_of_row(sum_of_row(), mean_over(params_.hidden), step.eps);
+    const float scale = inverse_rms(sum_of_row(), mean_over(params_.hidden), step.eps);
     for (std::size_t i = 0; i < hidden(); ++i) {
       const float gain =
           step.weight != nullptr ? gain_of(weight_at(step.weight, step.weight_dtype, i), step.weight_bias) : 1.0f;

@@ -2,8 +2,8 @@
 
 #include "dependent_launch.cuh"
 #include "norm_row.hpp"
-#include "row_scale.cuh"
 #include "row_tail.cuh"
+#include "row_tree.cuh"
 #include "vector.cuh"
 
 namespace arfuse {
@@ -67,7 +67,7 @@ __global__ void __launch_bounds__(kLeaves, resident_blocks(kVectors * Vector<T>:
   const float scale_in = kTail == RowTail::fp8_static ? *params.quant.scale_in : 1.0f;
   // Of many rows, blocks of the next kernel would fill multiprocessors unevenly while this one still has most of them.
   if (gridDim.x <= kFewRows) admit_later_kernels();
-  const RowScale<kLeaves> row_scale(words, workers);
+  const RowTree<kLeaves> tree(words, workers);
 
   if (adds) {
 #pragma unroll
@@ -84,7 +84,7 @@ __global__ void __launch_bounds__(kLeaves, resident_blocks(kVectors * Vector<T>:
     sums[j] = squares_of(value[j]);
   }
   fold_tree<kVectors / 2>(sums);
-  const float scale = row_scale(sums[0], works, params.mean, params.eps);
+  const float scale = tree.inverse_rms_of(sums[0], works, params.mean, params.eps);
   admit_later_kernels();
 #pragma unroll
   for (int j = 0; j < kVectors; ++j) {
@@ -99,7 +99,7 @@ __global__ void __launch_bounds__(kLeaves, resident_blocks(kVectors * Vector<T>:
   }
   if constexpr (kTail != RowTail::none) {
     const RowPlace place{start, first, workers, works};
-    quantise_row<T, kVectors, kTail>(value, params, scale_in, place, row_scale.spare(words));
+    quantise_row<T, kVectors, kTail>(value, params, scale_in, place, tree.spare(words));
   }
 }
 

@@ -42,9 +42,9 @@ __device__ __forceinline__ void peaks_of_groups(const Vector<T> (&value)[kVector
 
 // Powers of two take functions of their own, to keep them out of the way.
 
-static __device__ __noinline__ float rounded_up(float scale) { return power_of_two_scale(scale); }
+inline __device__ __noinline__ float rounded_up(float scale) { return power_of_two_scale(scale); }
 
-static __device__ __noinline__ void store_rounded_scale(const NormRowParams& params, unsigned group, float scale) {
+inline __device__ __noinline__ void store_rounded_scale(const NormRowParams& params, unsigned group, float scale) {
   store_scale(params.quant, params.rows, blockIdx.x, group, params.scales.groups, scale);
 }
 

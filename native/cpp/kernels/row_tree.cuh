@@ -2,7 +2,7 @@
 
 #include "../arithmetic/norm.hpp"
 
-// The scale of a row from its lanes' sums of squares. Blocks are whole warps.
+// The inverse RMS of a row from its lanes' sums of squares. Blocks are whole warps.
 
 namespace arfuse {
 
@@ -32,10 +32,10 @@ __device__ __forceinline__ void fold_tree(float (&words)[kCount]) {
 
 /** The tree of `sum_of_lanes` as a perfect one of `kLeaves` in shared memory; see `leaf_of`. */
 template <int kLeaves>
-class RowScale {
+class RowTree {
  public:
   /** Made while the row is on its way: it zeroes the leaves that no thread has. */
-  __device__ __forceinline__ RowScale(float* words, unsigned workers) {
+  __device__ __forceinline__ RowTree(float* words, unsigned workers) {
     base_ = static_cast<unsigned>(__cvta_generic_to_shared(words));
     asm volatile("" : "+r"(base_));
     mine_ = base_ + 4 * threadIdx.x;
@@ -46,14 +46,14 @@ class RowScale {
   }
 
   /** `1 / sqrt(mean + eps)` of the row, to every thread. */
-  __device__ __forceinline__ float operator()(float sum, bool works, const Mean& mean, float eps) const {
+  __device__ __forceinline__ float inverse_rms_of(float sum, bool works, const Mean& mean, float eps) const {
     if (works) put_word(mine_, sum);
     __syncthreads();
     if constexpr (kLeaves <= kLeavesOfAll) {
-      return scale_of_row(root(), mean, eps);
+      return inverse_rms(root(), mean, eps);
     } else {
       const unsigned result = base_ + 4 * (kLeaves + 32);
-      if (threadIdx.x < 32) put_word(result, scale_of_row(root(), mean, eps));
+      if (threadIdx.x < 32) put_word(result, inverse_rms(root(), mean, eps));
       __syncthreads();
       return get_word(result);
     }
