@@ -92,8 +92,6 @@ QuantStep quant_step(Napi::Object given, const Extent& extent) {
 
 }  // namespace
 
-std::size_t size_of(Dtype dtype) { return dtype == Dtype::f32 ? 4 : 2; }
-
 Dtype dtype_of(Napi::Object object, const char* key) { return one_of(object, key, kDtypes); }
 
 NormParams norm_arguments(Napi::Object given, Dtype dtype, BufferReader buffer) {

@@ -8,9 +8,6 @@
 
 namespace arfuse::binding {
 
-/** Bytes of one element. */
-std::size_t size_of(Dtype dtype);
-
 Dtype dtype_of(Napi::Object object, const char* key);
 
 /** Address of a buffer argument that must hold so many bytes: of a typed array, or of device memory. */

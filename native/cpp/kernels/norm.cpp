@@ -1,10 +1,12 @@
 #include "norm.hpp"
 
+#include <bit>
 #include <initializer_list>
 
 #include "../device/overlap.hpp"
 #include "../launch/norm_geometry.hpp"
 #include "norm_pick.hpp"
+#include "store_scale.hpp"
 
 namespace arfuse {
 namespace {
@@ -32,13 +34,12 @@ NormRowKernel row_kernel_of(Dtype dtype, const NormRowShape& shape, RowTail tail
 }
 
 RowScaleLayout scale_layout_of(const NormParams& params) {
-  const int lanes = lanes_per_group(params);
-  if (lanes == 0) return {1, 0, 1, 1};
-  const auto groups = static_cast<unsigned>(params.hidden / kLane / lanes);
-  unsigned shift = 0;
-  while (1 << shift < lanes) ++shift;
-  if (params.quant.layout == ScaleLayout::column_major) return {groups, shift, 1, static_cast<unsigned>(params.rows)};
-  return {groups, shift, groups, 1};
+  const auto lanes = static_cast<unsigned>(lanes_per_group(params));
+  const unsigned groups = lanes == 0 ? 1 : static_cast<unsigned>(params.hidden / kLane) / lanes;
+  const auto place = [&](int row, int group) {
+    return static_cast<unsigned>(plain_scale_offset(params.quant, params.rows, row, group, groups));
+  };
+  return {groups, lanes == 0 ? 0 : static_cast<unsigned>(std::countr_zero(lanes)), place(1, 0), place(0, 1)};
 }
 
 cudaError_t launch_rows(const NormParams& params, Dtype dtype, RowTail tail, const NormRowGeometry& geometry, bool overlaps,
@@ -100,7 +101,7 @@ cudaError_t load_norm_kernels() {
     for (int vectors = 1; vectors <= kMaxVectors; vectors *= 2)
       if (const cudaError_t error = load(reinterpret_cast<const void*>(kernel_of(dtype, vectors))); error != cudaSuccess) return error;
     if (const cudaError_t error = load_rows(kNormRowShapes, dtype, RowTail::none); error != cudaSuccess) return error;
-    if (!quantises_rows(dtype)) continue;
+    if (!quantises_rows(size_of(dtype))) continue;
     for (const RowTail tail : {RowTail::fp8_static, RowTail::fp8_token})
       if (const cudaError_t error = load_rows(kNormRowShapes, dtype, tail); error != cudaSuccess) return error;
     if (const cudaError_t error = load_rows(kNormGroupShapes, dtype, RowTail::fp8_group); error != cudaSuccess) return error;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 #include "../arithmetic/norm.hpp"
@@ -10,6 +11,9 @@ namespace arfuse {
 
 /** Dtypes of activations and weights. */
 enum class Dtype : std::int32_t { bf16 = 0, f16 = 1, f32 = 2 };
+
+/** Bytes of an element. */
+constexpr std::size_t size_of(Dtype dtype) { return dtype == Dtype::f32 ? 4 : 2; }
 
 /** A norm of the run; absent where `present` is false. A null weight is a norm without one. */
 struct NormStep {

@@ -23,10 +23,6 @@ NormKernel pick_norm_kernel(int vectors) {
   }
 }
 
-/** See `quantises_rows`. */
-template <typename T>
-constexpr bool kQuantisesRows = sizeof(typename T::Code) == 2;
-
 template <typename T, Gain kGain, RowTail kTail, const auto& kShapes, std::size_t... kAt>
 NormRowKernel pick_norm_row_shape(const NormRowShape& shape, std::index_sequence<kAt...>) {
   NormRowKernel found = nullptr;
@@ -39,7 +35,7 @@ NormRowKernel pick_norm_row_tail(const NormRowShape& shape, RowTail tail) {
   constexpr auto all = std::make_index_sequence<std::size(kNormRowShapes)>();
   constexpr auto all_of_groups = std::make_index_sequence<std::size(kNormGroupShapes)>();
   if (tail == RowTail::none) return pick_norm_row_shape<T, kGain, RowTail::none, kNormRowShapes>(shape, all);
-  if constexpr (kQuantisesRows<T>) {
+  if constexpr (quantises_rows(sizeof(typename T::Code))) {
     if (tail == RowTail::fp8_static) return pick_norm_row_shape<T, kGain, RowTail::fp8_static, kNormRowShapes>(shape, all);
     if (tail == RowTail::fp8_token) return pick_norm_row_shape<T, kGain, RowTail::fp8_token, kNormRowShapes>(shape, all);
     return pick_norm_row_shape<T, kGain, RowTail::fp8_group, kNormGroupShapes>(shape, all_of_groups);

@@ -56,8 +56,8 @@ using NormRowKernel = void (*)(NormRowParams);
  */
 constexpr float kLeastEps = 0x1p-70f;
 
-/** Whether kernels of rows quantise: float32 activations in FP8 are nowhere in use, and not worth a quarter of all kernels. */
-constexpr bool quantises_rows(Dtype dtype) { return dtype != Dtype::f32; }
+/** Whether kernels of rows quantise activations: those of float32 are nowhere in FP8, and not worth a quarter of all kernels. */
+constexpr bool quantises_rows(std::size_t code_bytes) { return code_bytes == 2; }
 
 /** What follows the norm, where a kernel of rows does the run. */
 inline std::optional<RowTail> row_tail_of(const NormParams& params, Dtype dtype) {
@@ -70,7 +70,7 @@ inline std::optional<RowTail> row_tail_of(const NormParams& params, Dtype dtype)
       params.scales_residual)
     return std::nullopt;
   if (quant.scheme == QuantScheme::none) return RowTail::none;
-  if (!quantises_rows(dtype) || !quant.rounded_input || quant.nan == Nan::lost) return std::nullopt;
+  if (!quantises_rows(size_of(dtype)) || !quant.rounded_input || quant.nan == Nan::lost) return std::nullopt;
   switch (quant.scheme) {
     case QuantScheme::fp8_static:
       return RowTail::fp8_static;

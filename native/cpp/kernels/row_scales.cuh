@@ -12,8 +12,8 @@ namespace arfuse {
 /** Largest magnitudes of the `lanes` neighbours of each vector of this thread, to all of them; a power of two, up to a warp. */
 template <typename T, int kVectors>
 __device__ __forceinline__ void peaks_of_groups(const Vector<T> (&value)[kVectors], unsigned lanes, float (&peaks)[kVectors]) {
-  // Two vectors of 16 bits travel in one word.
-  constexpr bool kPaired = kVectors == 2 && sizeof(typename T::Code) == 2;
+  // Two vectors travel in one word.
+  constexpr bool kPaired = kVectors == 2;
   constexpr int kWords = kPaired ? 1 : kVectors;
   Peak<T> peak[kVectors];
 #pragma unroll

@@ -1,12 +1,12 @@
 #pragma once
 
 #include "../arithmetic/norm.hpp"
+#include "row_reduction.cuh"
 
 // The inverse RMS of a row from its lanes' sums of squares. Blocks are whole warps.
 
 namespace arfuse {
 
-constexpr unsigned kAllThreads = 0xffffffffu;
 /** Leaves up to which every warp walks the tree for itself, which saves a barrier. */
 constexpr int kLeavesOfAll = 256;
 
@@ -72,7 +72,7 @@ class RowTree {
     fold_tree<kHalf / 2>(leaf);
     float sum = leaf[0];
 #pragma unroll
-    for (int offset = 16; offset > 0; offset /= 2) sum = add(sum, __shfl_xor_sync(kAllThreads, sum, offset));
+    for (int offset = 16; offset > 0; offset /= 2) sum = add(sum, __shfl_xor_sync(kWholeWarp, sum, offset));
     return sum;
   }
 

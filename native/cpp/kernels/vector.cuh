@@ -154,31 +154,25 @@ __device__ __forceinline__ float squares_of(const Vector<T>& value) {
   return total;
 }
 
-/** Largest magnitudes of elements as they are gathered: codes without their signs are ordered as their values, NaN above all. */
+/** Largest magnitudes of 16-bit elements as they are gathered: codes without their signs are ordered as their values, NaN above all. */
 template <typename T>
 struct Peak {
-  /** Two of 16 bits, or one of 32. */
+  static_assert(sizeof(typename T::Code) == 2);
+  /** Two of them. */
   unsigned codes = 0;
 
-  __device__ __forceinline__ void raise(unsigned other) {
-    if constexpr (sizeof(typename T::Code) == 2) codes = __vmaxu2(codes, other);
-    else codes = codes > other ? codes : other;
-  }
+  __device__ __forceinline__ void raise(unsigned other) { codes = __vmaxu2(codes, other); }
 
   __device__ __forceinline__ void raise(const Vector<T>& value) {
-    constexpr unsigned kMagnitudes = sizeof(typename T::Code) == 2 ? 0x7fff7fffu : 0x7fffffffu;
 #pragma unroll
-    for (const unsigned word : value.word) raise(word & kMagnitudes);
+    for (const unsigned word : value.word) raise(word & 0x7fff7fffu);
   }
 
-  /** Of 16 bits: the larger of the two, twice. */
+  /** The larger of the two, twice. */
   __device__ __forceinline__ unsigned folded() const { return __vmaxu2(codes, __byte_perm(codes, 0, 0x1032)); }
 
   /** As float32. */
-  __device__ __forceinline__ float value() const {
-    if constexpr (sizeof(typename T::Code) == 4) return float_of(codes);
-    else return T::decode(static_cast<typename T::Code>(folded()));
-  }
+  __device__ __forceinline__ float value() const { return T::decode(static_cast<typename T::Code>(folded())); }
 };
 
 /** `E4m3::encode` of eight elements, two at a time. */

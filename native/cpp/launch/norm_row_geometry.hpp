@@ -19,7 +19,7 @@ struct NormRowShape {
   constexpr bool operator==(const NormRowShape& other) const { return vectors == other.vectors && leaves == other.leaves; }
 };
 
-// Shapes that `norm_row_geometry` picks, and no others: each is compiled for every dtype. Wider rows go to `norm_kernel`.
+// Shapes that `norm_row_geometry` picks, and no others: each is compiled for dtypes, tails and gains. Wider rows go to `norm_kernel`.
 constexpr NormRowShape kNormRowShapes[] = {{1, 256}, {2, 256}, {2, 512}, {4, 128}, {4, 256}, {4, 512}};
 /** The same for rows that are quantised in groups: each vector has a scale, so that more vectors of a thread only wait longer. */
 constexpr NormRowShape kNormGroupShapes[] = {{1, 256}, {1, 512}, {1, 1024}, {2, 256}, {2, 512}, {2, 1024}};
