@@ -18,12 +18,6 @@ export interface PlannedInput {
   readonly graph?: Graph;
 }
 
-const noTarget = (ranks: number | undefined): UsageError =>
-  new UsageError({
-    message: 'no target.',
-    hint: `Say where the plan will run, e.g. --target h200-sxm,world=${ranks ?? 8}. Group sizes are never guessed.`,
-  });
-
 /** Reads a graph and plans it. */
 export async function planGraph(
   path: string,
@@ -36,7 +30,12 @@ export async function planGraph(
   const target = text === undefined ? undefined : parseTarget(text);
   const { graph, result } = await loadGraph(path, options, console, bytes);
   // Behind the source: what cannot be read needs no target.
-  if (target === undefined) throw noTarget(result.rankCountHint);
+  if (target === undefined) {
+    throw new UsageError({
+      message: 'no target.',
+      hint: 'Say where the plan will run, e.g. --target h200-sxm,world=8. Group sizes are never guessed.',
+    });
+  }
   const world = target.groups.default?.size;
   if (result.rankCountHint !== undefined && world !== undefined && result.rankCountHint !== world) {
     console.note(
