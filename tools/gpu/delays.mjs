@@ -1,4 +1,5 @@
-// The exchange protocol under injected delays, on ranks that share the first GPU: `pnpm gpu:delays [--runs N] [--out FILE]`.
+// The exchange protocol under injected delays, on ranks that share the first GPU: `pnpm gpu:delays [--runs N]
+// [--seconds N] [--out FILE]`.
 import { writeFileSync } from 'node:fs';
 import { runWithDelays } from './src/delay-runs.mjs';
 import { openGpu } from './src/open-gpu.mjs';

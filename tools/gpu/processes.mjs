@@ -1,4 +1,5 @@
-// One process per rank, all on the first GPU: `pnpm gpu:processes [--out FILE] [--quick]`. Chains through memory that the
+// One process per rank, all on the first GPU: `pnpm gpu:processes [--out FILE] [--quick] [--seconds N]
+// [--collectives IDS]`. Chains through memory that the
 // processes map from each other by CUDA IPC, a rank that does not launch, and a rank that dies. The driver gives the GPU to
 // one process after the other, so nothing here is a measure of speed.
 import { writeFileSync } from 'node:fs';

@@ -1,5 +1,5 @@
 // A long run on the first GPU: `pnpm gpu:soak [--operations N] [--minutes N] [--sizes 2,4] [--tokens …] [--hidden …]
-// [--out FILE] [--seed N]`. Shapes, dtypes, chains, kernels and token counts change at random between operations, graph
+// [--dtypes …] [--kernels IDS] [--out FILE] [--seed N]`. Shapes, dtypes, chains, kernels and token counts change at random between operations, graph
 // replays among them, FlashInfer with and without PDL, every result checked on the GPU. Under compute-sanitizer:
 // `compute-sanitizer --tool memcheck --target-processes all sh run.sh gpu:soak --operations 200 --sizes 2 --hidden 1024 --tokens 1,7,64`.
 import { writeFileSync } from 'node:fs';
