@@ -155,7 +155,7 @@ describe('a plan for an engine', () => {
     expect(describeFailures(verify(made, { graph: deepseek, tokens: [3] }))).toEqual([]);
   });
 
-  it('is proven as any other plan', () => {
+  it('is proven as every plan is', () => {
     const made = planned();
     expect(describeFailures(verify(made, { graph: llama, tokens: [3, 48] }))).toEqual([]);
   });

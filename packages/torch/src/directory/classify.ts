@@ -11,7 +11,7 @@ import type { FoundFile } from './walk.ts';
  * - `dump`: vLLM's debug dump, `rank_R[_dp_D]/__compiled_fn_N.STAGE.I.py`;
  * - `trace`: TORCH_TRACE logs;
  * - `payload`: records of such a log as files of their own (tlparse);
- * - `plain`: any other graph file.
+ * - `plain`: a graph file of no other family.
  */
 export const FAMILIES = ['cache', 'dump', 'trace', 'payload', 'plain'] as const;
 export type Family = (typeof FAMILIES)[number];
