@@ -45,7 +45,7 @@ __device__ __forceinline__ void peaks_of_groups(const Vector<T> (&value)[kVector
 inline __device__ __noinline__ float rounded_up(float scale) { return power_of_two_scale(scale); }
 
 inline __device__ __noinline__ void store_rounded_scale(const NormRowParams& params, unsigned group, float scale) {
-  store_scale(params.quant, params.rows, blockIdx.x, group, params.scales.groups, scale);
+  store_scale_code(params.quant, params.rows, blockIdx.x, group, params.scales.groups, scale);
 }
 
 /** Scales of groups from their largest magnitudes. */
