@@ -9,7 +9,7 @@ import { exact, versions } from './src/matrix.mjs';
 import { openGpu } from './src/open-gpu.mjs';
 import { optionsOf } from './src/options.mjs';
 import { pairConformance, pairRecovery, readingChecker } from './src/pair/in-process.mjs';
-import { KERNELS } from './src/pair/kernels.mjs';
+import { KERNELS, staysHeld } from './src/pair/kernels.mjs';
 import { pairLaunched } from './src/pair/launched.mjs';
 import { pairProcesses } from './src/pair/processes.mjs';
 import { pairSpeed } from './src/pair/speed.mjs';
@@ -73,6 +73,14 @@ const given = {
 };
 const progress = (/** @type {string} */ what) =>
   console.error(`${Math.round(performance.now() / 1000)} s: ${what}`);
+/** NCCL's release, or why there is none. */
+const nccl = (() => {
+  try {
+    return openNccl({ binding }).library.version;
+  } catch (error) {
+    return /** @type {Error} */ (error).message;
+  }
+})();
 let failed = false;
 /** @type {Record<string, unknown>} */
 const result = {
@@ -80,19 +88,10 @@ const result = {
   ...provenance(facts),
   ...versions(binding),
   gpus,
-  nccl: ncclVersion(),
+  nccl,
   seed,
   minutes,
 };
-
-/** NCCL's release, or why there is none. */
-function ncclVersion() {
-  try {
-    return openNccl({ binding }).library.version;
-  } catch (error) {
-    return /** @type {Error} */ (error).message;
-  }
-}
 
 let complete = true;
 
@@ -128,6 +127,7 @@ const parts = {
   async processes(ended) {
     const found = await pairProcesses({
       kernels,
+      nccl,
       capability,
       seed,
       quick: values.quick,
@@ -151,7 +151,7 @@ const parts = {
     return found;
   },
   async recovery(ended) {
-    const reports = await pairRecovery({ ...given, rounds: 6, after: 100, ended });
+    const reports = await pairRecovery({ ...given, nccl, rounds: 6, after: 100, ended });
     for (const report of reports) {
       const { kernel, rounds, asked, operations, faults } = report;
       const stopped = rounds < asked && faults.length === 0 && ended();
@@ -161,6 +161,10 @@ const parts = {
         'refused' in report ? report.refused : faults,
       );
     }
+    for (const kernel of kernels.filter((kernel) => staysHeld(kernel, nccl)))
+      console.log(
+        `     ${kernel} is not among them: NCCL ${nccl} cannot release it; see the processes`,
+      );
     return reports;
   },
   async launcher(ended) {

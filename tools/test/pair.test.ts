@@ -23,6 +23,9 @@ const given = (intercept: Intercept = () => 'run') => ({
   checker: readingChecker({ check: { codes: (spec, out) => fillCodes(spec, out as Uint16Array) } }),
 });
 
+/** The kernel that NCCL releases from 2.29.7 on. */
+const WINDOWED = '@arfuse/nccl/all-reduce-symmetric';
+
 const shapes = {
   dtypes: ['bf16'],
   hidden: [64],
@@ -57,7 +60,7 @@ describe('gpu:pair in one process, on devices that simulate', () => {
 
   it('sees ranks recover, and says what a kernel that cannot be opened fails with', async () => {
     const kernels = ['@arfuse/flashinfer/one-shot', '@arfuse/nccl/all-reduce'];
-    const asked = { ...given(), kernels, rounds: 2, after: 4 };
+    const asked = { ...given(), kernels, rounds: 2, after: 4, nccl: '2.28.9' };
     const reports = await pairRecovery(asked);
     expect(reports.map(({ kernel, passed, rounds }) => [kernel, passed, rounds])).toEqual(
       kernels.map((kernel) => [kernel, true, 2]),
@@ -68,6 +71,9 @@ describe('gpu:pair in one process, on devices that simulate', () => {
     }));
     const [broken] = await pairRecovery({ ...asked, devices });
     expect(broken).toMatchObject({ passed: false, faults: ['no library'] });
+    const windowed = { ...asked, kernels: [WINDOWED] };
+    expect(await pairRecovery(windowed)).toEqual([]);
+    expect(await pairRecovery({ ...windowed, nccl: '2.29.7' })).toMatchObject([{ passed: true }]);
   });
 });
 
@@ -78,7 +84,14 @@ describe('gpu:pair by processes', () => {
       asked.push(task);
       return Promise.resolve({ launches: 1, medianMs: 1 });
     };
-    const options = { kernels: KERNELS, capability: 90, seed: 7, quick: false, run };
+    const options = {
+      kernels: KERNELS,
+      nccl: '2.28.9',
+      capability: 90,
+      seed: 7,
+      quick: false,
+      run,
+    };
     const all = await pairProcesses({ ...options, ended: () => false });
     expect(all).toMatchObject({ complete: true });
     expect(asked).toHaveLength(5 * KERNELS.length);
@@ -86,6 +99,9 @@ describe('gpu:pair by processes', () => {
     expect(new Set(asked.map(({ seed }) => seed)).size).toBe(asked.length);
     expect(asked.filter(({ late, dies }) => late === 1 || dies === 1)).toHaveLength(
       2 * KERNELS.length,
+    );
+    expect(new Set(asked.filter(({ holds }) => holds).map(({ collective }) => collective))).toEqual(
+      new Set([WINDOWED]),
     );
     let left = 3;
     const some = await pairProcesses({ ...options, ended: () => left-- === 0 });

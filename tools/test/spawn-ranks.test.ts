@@ -69,6 +69,8 @@ const launch = (digest = 'a', faults: string[] = []) => ({
 });
 const lost = (ms: number, ended = 'ARFUSE_PEER_LOST') => ({ ended, ms, missing: [1] });
 
+const stuck = (held: number[]) => ({ ...lost(1, 'ARFUSE_DEVICE'), held });
+
 it.each<[string, Partial<Task>, RankEnd[], string | undefined]>([
   ['right', {}, [end(launch()), end(launch())], undefined],
   ['another result', {}, [end(launch()), end(launch('b'))], 'ranks 0 and 1 differ'],
@@ -102,6 +104,30 @@ it.each<[string, Partial<Task>, RankEnd[], string | undefined]>([
       end(launch(), lost(1, 'ARFUSE_DEADLINE'), launch()),
     ],
     'called [1] missing, not rank 0',
+  ],
+  [
+    'kernels that stay held',
+    { late: 1, holds: true },
+    [end(launch(), stuck([0])), end(launch(), stuck([0]))],
+    undefined,
+  ],
+  [
+    'kernels of the wrong rank that stay held',
+    { late: 1, holds: true },
+    [end(launch(), stuck([1])), end(launch(), stuck([1]))],
+    'called the kernels of ranks [1] held',
+  ],
+  [
+    'kernels that were released although they stay held',
+    { late: 1, holds: true },
+    [end(launch(), lost(1, 'ARFUSE_DEADLINE')), end(launch(), lost(1, 'ARFUSE_DEADLINE'))],
+    'reported ARFUSE_DEADLINE (), not ARFUSE_DEVICE',
+  ],
+  [
+    'a dead rank that kernels wait for',
+    { dies: 1, holds: true },
+    [end(launch(), { ...stuck([0]), ms: 9999 }), { ...end(launch()), code: null }],
+    undefined,
   ],
 ])('judges %s', (_, change, ends, fault) => {
   const found = faultOf({ ...task, ...change }, ends);

@@ -10,6 +10,23 @@ import { onlyAllReduce } from './all-reduce.ts';
 /** Windows came with 2.27; what executes plans uses no release before 2.28. */
 const FLOOR = '2.28';
 
+/** Device barriers of windows look at the communicator's abort flag since this release (`lsa_barrier__funcs.h`). */
+const RELEASES_WINDOWS = '2.29.7';
+
+/**
+ * Whether NCCL's kernels over symmetric windows end when a rank does not come and the others give up. Before 2.29.7 they do not: the
+ * process has to end.
+ * @param version - NCCL's, as `2.28.9`
+ */
+export const releasesWindows = (version: string): boolean =>
+  libraryVersionAtLeast(version, RELEASES_WINDOWS);
+
+/** What an error says of kernels that do not end; undefined where they do. */
+export const cannotRelease = (version: string): string | undefined =>
+  releasesWindows(version)
+    ? undefined
+    : `NCCL ${version} does not end kernels over symmetric windows that wait; ${RELEASES_WINDOWS} does, and createNccl({ withoutWindows: true }) plans without them.`;
+
 function refusals({ group, target }: StepRequest): (string | false)[] {
   const { nccl } = target.libraries;
   return [

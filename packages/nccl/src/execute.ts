@@ -6,6 +6,7 @@ import {
   NativeError,
   UnsupportedError,
 } from '@arfuse/contract';
+import { cannotRelease } from './all-reduce-symmetric.ts';
 import { atAllRanks } from './at-all-ranks.ts';
 import { connect, isWindowed, waitFor } from './connect.ts';
 
@@ -64,9 +65,11 @@ export async function openNcclKernels(
   const communicator = new binding.NcclCommunicator(library, device.ordinal);
   const connection = { context, library, communicator, timeoutMs };
   await connect(connection);
+  const held = context.demands.some(isWindowed) ? cannotRelease(library.version) : undefined;
   return {
     libraries: { nccl: library.version },
     recaptures: true,
+    ...(held === undefined ? {} : { cannotRelease: held }),
     prepare(step: BoundStep): DeviceLaunch {
       const { dtype, hidden, rows, inputs, results, carry } = step;
       return binding.prepareAllReduce(device.ordinal, {

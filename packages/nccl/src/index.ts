@@ -1,1 +1,2 @@
+export { releasesWindows } from './all-reduce-symmetric.ts';
 export { createNccl, type NcclSettings, nccl } from './backend.ts';

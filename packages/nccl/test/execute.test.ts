@@ -9,7 +9,7 @@ import {
 import type { NativeAllReduceLaunch, NativeNcclOpening } from '@arfuse/native';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { rehearsals, windowBytes } from '../src/connect.ts';
-import { createNccl } from '../src/index.ts';
+import { createNccl, releasesWindows } from '../src/index.ts';
 
 type Behaviour = 'connects' | 'fails' | 'hangs';
 
@@ -193,6 +193,20 @@ describe('the executor of nccl', () => {
       { rows: 16, output: { offset: 32 }, windowed: true },
     ]);
     expect(ranks[1]!.openings[0]).toMatchObject({ windowBytes: 16 * 64 * 2 });
+  });
+
+  it.each([
+    ['2.28.9', [demand({ kernel: SYMMETRIC })], 'NCCL 2.28.9 does not end kernels over symmetric'],
+    ['2.29.3', [demand({ kernel: SYMMETRIC })], 'NCCL 2.29.3 does not end kernels over symmetric'],
+    ['2.29.7', [demand({ kernel: SYMMETRIC })], undefined],
+    ['2.28.9', [demand()], undefined],
+  ])('says whether NCCL %s ends its kernels', async (version, demands, said) => {
+    const ranks = fakes(2);
+    for (const rank of ranks) rank.version = version;
+    for (const { cannotRelease } of await opened(ranks, { demands }))
+      if (said === undefined) expect(cannotRelease).toBeUndefined();
+      else expect(cannotRelease).toContain(said);
+    expect(releasesWindows(version)).toBe(version === '2.29.7');
   });
 
   it('rehearses the smallest and the largest launch of each kernel and dtype', () => {

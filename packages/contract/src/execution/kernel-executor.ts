@@ -84,6 +84,11 @@ export interface KernelExecutor {
    */
   release(): void;
   /**
+   * One sentence on kernels that `release()` does not end, such as `NCCL 2.28.9 does not end kernels over symmetric windows.`; it is in the
+   * error about one that was released and did not end. Default: `release()` ends all of them.
+   */
+  readonly cannotRelease?: string;
+  /**
    * Whether `reset()` replaces what captured launches of these kernels hold: graphs with such launches are closed before it, and
    * captured anew after it. Default: false, captured launches work again after a reset.
    */

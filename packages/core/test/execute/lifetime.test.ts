@@ -98,7 +98,7 @@ describe('closing', () => {
       ),
     );
     const runner = new LocalRanks(executors);
-    await expect(runner.launch('c0', 1)).rejects.toMatchObject({ code: 'ARFUSE_DEADLINE' });
+    await expect(runner.launch('c0', 1)).rejects.toMatchObject({ code: 'ARFUSE_DEVICE' });
     await runner.close();
     expect(counted.abandoned).toBe(1);
   });

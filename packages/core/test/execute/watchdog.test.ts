@@ -1,4 +1,4 @@
-import { type ArfuseError, DeadlineError } from '@arfuse/contract';
+import { type ArfuseError, DeadlineError, type Device } from '@arfuse/contract';
 import {
   expectedBytes,
   Random,
@@ -122,7 +122,7 @@ describe('the watchdog', () => {
     await runner.close();
   });
 
-  it('ends when a kernel does not end although it is released', async () => {
+  it('ends at every rank, by one error, when a kernel does not end although it is released', async () => {
     const { executors } = await openRanks(PLAN, {
       clock: new FakeClock(),
       deadlineMs: 50,
@@ -134,15 +134,55 @@ describe('the watchdog', () => {
     const ids = await runner.bindings('c0');
     for (const executor of executors) executor.launch(ids[executor.rank]!, 8);
     const errors = await failuresOf(executors.map((executor) => executor.sync()));
-    expect(errors[2]).toMatchObject({
-      code: 'ARFUSE_DEVICE',
-      message: expect.stringContaining('did not end within 0.2 s after they were released'),
-    });
-    // The others wait for it at the barrier of the recovery, and say so.
-    for (const rank of [0, 1, 3])
-      expect(errors[rank]).toMatchObject({ code: 'ARFUSE_DEADLINE', details: { missing: [2] } });
+    for (const error of errors) {
+      expect(error).toMatchObject({
+        code: 'ARFUSE_DEVICE',
+        details: { site: 's0', kernel: KERNEL, tokens: 8, held: [2] },
+        cause: { code: 'ARFUSE_DEADLINE' },
+      });
+      expect((error as ArfuseError).toJSON()).toEqual((errors[0] as ArfuseError).toJSON());
+    }
+    expect(errors[0]!.message).toMatch(
+      /^site s0 .* was not complete after 0\.05 s: all ranks have launched it.*\. Kernels of rank 2 did not end within 0\.2 s after they were released\. End the process/,
+    );
     const again = await failuresOf(executors.map((executor) => executor.sync()));
-    expect(again[2]).toBe(errors[2]);
+    expect(again).toEqual(errors);
+    await runner.close();
+  });
+
+  it('says why a kernel cannot be released, and of a rank that died meanwhile', async () => {
+    const why = 'library 1.0 does not end such kernels.';
+    const seats = openLocalSeats({ ranks: 4 });
+    const groups = await Promise.all(seats.map((seat) => joinLocalGroup(seat)));
+    const devices = referenceDevices(4, {
+      intercept: ({ rank, run }) => (rank === 0 && run === 0 ? 'never' : 'run'),
+    }).map((device) => ({
+      ...device,
+      open: async (...given: Parameters<NonNullable<Device['open']>>) =>
+        Object.assign(await device.open!(...given), { cannotRelease: why }),
+    }));
+    const options = { clock: new FakeClock(), deadlineMs: 50_000, recoveryMs: 200 };
+    const executors = await Promise.all(
+      groups.map((group) =>
+        createExecutor(PLAN, group, { device: devices[group.rank]!, ...options }),
+      ),
+    );
+    const runner = new LocalRanks(executors);
+    const ids = await runner.bindings('c0');
+    const survivors = executors.slice(0, 3);
+    for (const executor of survivors) executor.launch(ids[executor.rank]!, 8);
+    const waiting = failuresOf(survivors.map((executor) => executor.sync()));
+    seats[3]!.port.close();
+    const [held, ...free] = await waiting;
+    expect(held).toMatchObject({
+      code: 'ARFUSE_DEVICE',
+      details: { rank: 3, held: [0] },
+      cause: { code: 'ARFUSE_PEER_LOST' },
+    });
+    expect(held!.message).toContain(
+      `Kernels of rank 0 did not end within 0.2 s after they were released. ${why} End the process`,
+    );
+    for (const error of free) expect(error).toMatchObject({ code: 'ARFUSE_PEER_LOST' });
     await runner.close();
   });
 

@@ -1,13 +1,13 @@
 import { type ArfuseError, UsageError } from '@arfuse/contract';
 import { until } from './clock.ts';
 import { deviceError } from './failures.ts';
-import { freeStream, type RecoveryParts, recoverTogether } from './recovery.ts';
+import { freeAlone, type RecoveryParts, recoverTogether } from './recovery.ts';
 
 /** First byte of a notice: an operation has passed its deadline. The second is the number of the recovery. */
 const STUCK = 1;
 
 /** What a rank's health is watched by. */
-export interface HealthParts extends RecoveryParts {
+export interface HealthParts extends Omit<RecoveryParts, 'freeBy'> {
   /** Called when the ranks have recovered. */
   restarted(): void;
   /** Called when everything enqueued has run. */
@@ -16,16 +16,22 @@ export interface HealthParts extends RecoveryParts {
 
 /** Whether a rank can launch: it waits for the device, recovers with the other ranks, and knows why it cannot go on. */
 export class Health {
-  readonly #parts: HealthParts;
+  readonly #parts: HealthParts & RecoveryParts;
   readonly #unlisten: () => void;
   #state: 'ready' | 'recovering' | 'broken' | 'closed' = 'ready';
   #generation = 0;
   #recovery: Promise<void> = Promise.resolve();
   /** What the next wait reports; launches until then are void. */
   #fault: ArfuseError | undefined;
+  /** When what runs has to have ended since it was released. */
+  #freeBy: number | undefined;
 
   constructor(parts: HealthParts) {
-    this.#parts = parts;
+    const freeBy = (): number => {
+      this.#freeBy ??= parts.clock.now() + parts.recoveryMs;
+      return this.#freeBy;
+    };
+    this.#parts = { ...parts, freeBy };
     const { group } = parts;
     const { signal } = group;
     const lost = (): void => this.#lose(signal.reason as ArfuseError);
@@ -80,7 +86,7 @@ export class Health {
   /** @returns whether the stream has come to rest; when it has not, what its kernels hold cannot be freed */
   async close(): Promise<boolean> {
     await this.#recovery;
-    const { stream, clock, recoveryMs } = this.#parts;
+    const { stream, clock } = this.#parts;
     const rests = (): boolean => {
       try {
         return stream.idle();
@@ -88,7 +94,7 @@ export class Health {
         return true;
       }
     };
-    const rested = await until(rests, clock, clock.now() + recoveryMs);
+    const rested = await until(rests, clock, this.#parts.freeBy());
     this.#state = 'closed';
     this.#unlisten();
     return rested;
@@ -116,6 +122,7 @@ export class Health {
       (fault) => {
         if (this.#state !== 'recovering') return;
         this.#generation += 1;
+        this.#freeBy = undefined;
         this.#parts.restarted();
         this.#fault ??= fault;
         this.#state = 'ready';
@@ -129,9 +136,10 @@ export class Health {
     if (this.#state === 'broken' || this.#state === 'closed') return;
     this.break(error);
     this.#recovery = this.#recovery
-      .then(() => freeStream(this.#parts))
-      .catch((stuck: ArfuseError) => {
-        this.#fault = stuck;
+      .then(() => freeAlone(this.#parts, this.#fault ?? error))
+      .catch(deviceError)
+      .then((fault) => {
+        this.#fault = fault;
       });
   }
 }

@@ -18,7 +18,8 @@ export interface ExecutorOptions {
   readonly clock?: Clock;
 }
 
-const LONGEST_MS = 2 ** 31 - 1;
+/** Most milliseconds of a time limit, as timers take them. */
+export const LONGEST_MS = 2 ** 31 - 1;
 
 /** @throws UsageError for a value that is no whole number of the range */
 export function checkInteger(name: string, value: number, least: number, most: number): number {

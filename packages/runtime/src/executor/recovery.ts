@@ -2,6 +2,9 @@ import type { DeviceStream, PinnedMemory } from '@arfuse/contract';
 import { type ArfuseError, DeviceError, type KernelExecutor } from '@arfuse/contract';
 import type { Channel, Group } from '../group/group.ts';
 import { type Clock, until } from './clock.ts';
+import { deviceError } from './failures.ts';
+import { decodeRelease, encodeRelease, heldError, type Release } from './held.ts';
+import { LONGEST_MS } from './options.ts';
 import {
   decodeName,
   decodeStatus,
@@ -28,6 +31,8 @@ export interface RecoveryParts {
   status(): RankStatus;
   /** What it launched behind so many collectives. */
   nameAt(start: number): LaunchName | undefined;
+  /** When kernels that are released from now on have to have ended, by the clock; until a recovery succeeds the same. */
+  freeBy(): number;
   /** Closes graphs that resets make void. @returns captures them again */
   dropGraphs(): () => void;
 }
@@ -40,22 +45,27 @@ export function setAbort(abort: PinnedMemory, value: 0 | 1): void {
   abort.array[0] = value;
 }
 
-/**
- * Frees this rank's kernels until the stream is idle. Calls nothing that waits for the device.
- * @throws DeviceError when they do not end in time
- */
-export async function freeStream(parts: RecoveryParts): Promise<void> {
-  const { abort, stream, kernels, clock, recoveryMs } = parts;
+/** Frees this rank's kernels until the stream is idle, or the time is over. Calls nothing that waits for the device. */
+async function freeStream(parts: RecoveryParts): Promise<Release> {
+  const { abort, stream, kernels, clock } = parts;
   setAbort(abort, 1);
   const free = (): void => {
     for (const executor of kernels) executor.release();
   };
   free();
-  if (await until(() => stream.idle(), clock, clock.now() + recoveryMs, free)) return;
-  throw new DeviceError({
-    message: `kernels of this rank did not end within ${recoveryMs / 1000} s after they were released.`,
-    hint: 'End the process: the GPU is usable again as soon as it is gone.',
-  });
+  if (await until(() => stream.idle(), clock, parts.freeBy(), free)) return { held: false };
+  const reasons = new Set(kernels.flatMap(({ cannotRelease }) => cannotRelease ?? []));
+  return { held: true, ...(reasons.size > 0 ? { reason: [...reasons].join(' ') } : {}) };
+}
+
+/**
+ * Frees this rank's kernels where the other ranks cannot be waited for: its device need not spin on.
+ * @returns what the rank reports
+ */
+export async function freeAlone(parts: RecoveryParts, because: ArfuseError): Promise<ArfuseError> {
+  const release = await freeStream(parts);
+  if (!release.held) return because;
+  return heldError(new Map([[parts.group.rank, release]]), because, parts.recoveryMs);
 }
 
 /** Ranks that this rank's kernels wait for; undefined where they cannot tell, or do not in half the time of a recovery. */
@@ -97,12 +107,15 @@ export async function recoverTogether(parts: RecoveryParts): Promise<ArfuseError
     const name = own && awaited ? { ...own, awaited } : own;
     names = (await channel.exchange(encodeName(name), limit)).map(decodeName);
   } catch (error) {
-    // The others cannot be waited for, but this rank's device need not spin on.
-    await freeStream(parts);
-    throw error;
+    throw await freeAlone(parts, deviceError(error));
   }
-  await freeStream(parts);
-  await channel.barrier(limit);
+  const fault = stuckError(stuck, names, deadlineMs);
+  // A rank whose kernels are held comes when its time is over, and still has to be heard.
+  const releases = await channel.exchange(encodeRelease(await freeStream(parts)), {
+    timeoutMs: Math.min(2 * recoveryMs, LONGEST_MS),
+  });
+  const said = new Map(releases.map((message, rank) => [rank, decodeRelease(message)]));
+  if ([...said.values()].some(({ held }) => held)) throw heldError(said, fault, recoveryMs);
   const captureAgain = parts.dropGraphs();
   for (const executor of kernels) await executor.reset();
   const idle = await until(() => stream.idle(), clock, clock.now() + recoveryMs);
@@ -115,5 +128,5 @@ export async function recoverTogether(parts: RecoveryParts): Promise<ArfuseError
   captureAgain();
   setAbort(abort, 0);
   await channel.barrier(limit);
-  return stuckError(stuck, names, deadlineMs);
+  return fault;
 }

@@ -1,6 +1,6 @@
 import { checkExecution, checkRecovery, hostChecker } from '@arfuse/conformance';
 import { native } from '@arfuse/core';
-import { familiesOf } from './kernels.mjs';
+import { familiesOf, staysHeld } from './kernels.mjs';
 
 /**
  * @typedef {object} PairGiven
@@ -56,8 +56,21 @@ export async function pairConformance({ devices, kernels, ...given }) {
   return reports;
 }
 
-/** What recoveries of each kernel are like: NCCL's connect anew, so they are fewer. @param {PairGiven & { rounds: number, after: number }} given */
-export async function pairRecovery({ devices, kernels, rounds, after, ...given }) {
+/**
+ * What recoveries of each kernel are like: NCCL's connect anew, so they are fewer. Kernels that stay held would spin beside what
+ * follows; they are left to processes of their own.
+ *
+ * @param {PairGiven & { rounds: number, after: number, nccl: string }} given nccl: NCCL's release
+ */
+export async function pairRecovery({
+  devices,
+  kernels: asked,
+  rounds,
+  after,
+  nccl: release,
+  ...given
+}) {
+  const kernels = asked.filter((kernel) => !staysHeld(kernel, release));
   const reports = [];
   for (const family of familiesOf(kernels))
     for (const kernel of family.kernels) {

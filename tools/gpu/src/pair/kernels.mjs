@@ -1,5 +1,5 @@
 import { createFlashInfer } from '@arfuse/flashinfer';
-import { createNccl } from '@arfuse/nccl';
+import { createNccl, releasesWindows } from '@arfuse/nccl';
 import { symmMem } from '@arfuse/symm-mem';
 
 /** Collective kernels by what opens them together: a family that does not open says nothing about the others. */
@@ -21,3 +21,12 @@ export const familiesOf = (asked) =>
     ...family,
     kernels: family.kernels.filter((kernel) => asked.includes(kernel)),
   })).filter(({ kernels }) => kernels.length > 0);
+
+/**
+ * Whether kernels of it that wait for a rank cannot be released, so that their processes have to end.
+ *
+ * @param {string} kernel
+ * @param {string} nccl NCCL's release
+ */
+export const staysHeld = (kernel, nccl) =>
+  kernel === '@arfuse/nccl/all-reduce-symmetric' && !releasesWindows(nccl);

@@ -1,4 +1,5 @@
 import { runProcessCase } from '../processes/process-cases.mjs';
+import { staysHeld } from './kernels.mjs';
 
 /** Their results follow from the sum in one step, so that a bound in ULP holds for each. */
 const CHAINS = ['add + norm', 'all-reduce', 'Gemma'];
@@ -7,11 +8,12 @@ const LAST = 1;
 /**
  * One process per rank, each with a GPU of its own: chains by every kernel, a rank that does not launch, and one that dies.
  *
- * @param {{ kernels: readonly string[], capability: number, seed: number, quick: boolean, ended: () => boolean,
- *   run?: typeof runProcessCase, onCase?: (result: object) => void }} given
+ * @param {{ kernels: readonly string[], nccl: string, capability: number, seed: number, quick: boolean, ended: () => boolean,
+ *   run?: typeof runProcessCase, onCase?: (result: object) => void }} given nccl: NCCL's release
  */
 export async function pairProcesses({
   kernels,
+  nccl,
   capability,
   seed,
   quick,
@@ -42,6 +44,7 @@ export async function pairProcesses({
     if (ended()) return { complete: false, results };
     const task = {
       ...one,
+      holds: staysHeld(one.collective, nccl),
       dtype: /** @type {const} */ ('bf16'),
       hidden: 4096,
       seed: seed + 1000 * at,

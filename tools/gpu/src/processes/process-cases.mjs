@@ -15,7 +15,11 @@ import { spawnRanks } from './spawn-ranks.mjs';
  * @property {boolean} [ownGpus] whether each rank has a GPU of its own; otherwise all share the first
  * @property {number} [late] rank that does not launch once; the others recover, and all go on
  * @property {number} [dies] rank that is gone at the end
+ * @property {boolean} [holds] whether kernels that wait for it cannot be released, which ends the group
  */
+
+/** Milliseconds that a recovery waits for kernels that hold. */
+export const HELD_MS = 5000;
 
 /** Most milliseconds after which every survivor has reported a rank that died. */
 const MOST_MS_UNTIL_LOST = 5000;
@@ -27,6 +31,23 @@ function launchFault(of) {
     if (JSON.stringify(report.digests) !== JSON.stringify(of[0]?.digests))
       return `ranks 0 and ${rank} differ`;
   }
+  return undefined;
+}
+
+/** What is wrong with what a rank reports of another that has not come. @param {Task} task @param {Record<string, any>} end */
+function endFault({ late, dies, holds }, { ended, message = '', ms, missing, held }) {
+  const code = holds
+    ? 'ARFUSE_DEVICE'
+    : dies === undefined
+      ? 'ARFUSE_DEADLINE'
+      : 'ARFUSE_PEER_LOST';
+  if (ended !== code) return `reported ${ended ?? 'no error'} (${message}), not ${code}`;
+  if (dies !== undefined && ms > MOST_MS_UNTIL_LOST + (holds ? HELD_MS : 0))
+    return `reported the dead rank after ${Math.round(ms)} ms`;
+  if (late !== undefined && !missing?.includes(late))
+    return `called ${JSON.stringify(missing)} missing, not rank ${late}`;
+  if (holds && !(held?.length > 0 && !held.includes(late)))
+    return `called the kernels of ranks ${JSON.stringify(held)} held`;
   return undefined;
 }
 
@@ -43,7 +64,7 @@ export function faultOf(task, ends) {
     if (code !== 0) return `rank ${rank} ended with ${code ?? signal}: ${errors}`;
   }
   const launches = ends.map(({ reports }) => reports.filter(({ digests }) => digests));
-  const wanted = task.tokens.length * task.runs + (task.late === undefined ? 0 : 1);
+  const wanted = task.tokens.length * task.runs + (task.late === undefined || task.holds ? 0 : 1);
   for (const [rank, of] of launches.entries())
     if (of.length !== wanted) return `rank ${rank} reported ${of.length} launches, not ${wanted}`;
   for (let at = 0; at < wanted; at += 1) {
@@ -52,17 +73,12 @@ export function faultOf(task, ends) {
     if (fault !== undefined) return `${of[0]?.rows} tokens, seed ${of[0]?.seed}: ${fault}`;
   }
   if (task.late === undefined && task.dies === undefined) return undefined;
-  const code = task.dies === undefined ? 'ARFUSE_DEADLINE' : 'ARFUSE_PEER_LOST';
-  for (const [rank, { reports }] of survivors) {
-    const end = reports.find(({ ended }) => ended !== undefined);
-    if (end?.ended !== code)
-      return `rank ${rank} reported ${end?.ended ?? 'no error'} (${end?.message ?? ''}), not ${code}`;
-    if (task.dies !== undefined && end.ms > MOST_MS_UNTIL_LOST)
-      return `rank ${rank} reported the dead rank after ${Math.round(end.ms)} ms`;
-    if (task.late !== undefined && !end.missing?.includes(task.late))
-      return `rank ${rank} called ${JSON.stringify(end.missing)} missing, not rank ${task.late}`;
-  }
-  return undefined;
+  const faults = survivors.map(([rank, { reports }]) => {
+    const end = reports.find(({ ended }) => ended !== undefined) ?? {};
+    const fault = endFault(task, end);
+    return fault && `rank ${rank} ${fault}`;
+  });
+  return faults.find((fault) => fault !== undefined);
 }
 
 /**

@@ -9,6 +9,7 @@ import { hostChain } from '../host-chain.mjs';
 import { exact } from '../matrix.mjs';
 import { BACKENDS } from '../open-ranks.mjs';
 import { rankPlan } from '../rank-plan.mjs';
+import { HELD_MS } from './process-cases.mjs';
 
 /** @typedef {import('./process-cases.mjs').Task} Task */
 
@@ -38,7 +39,7 @@ const executor = await createExecutor(plan, group, {
   device,
   backends: BACKENDS,
   ranksPerDevice: task.ownGpus ? 1 : group.size,
-  ...(nccl ? { recoveryMs: RECONNECT_MS } : {}),
+  ...(nccl ? { recoveryMs: task.holds ? HELD_MS : RECONNECT_MS } : {}),
   deadlineMs: task.late === undefined && task.dies === undefined ? 60_000 : DEADLINE_MS,
 });
 const buffers = executor.allocateSite('s0');
@@ -106,6 +107,7 @@ async function incomplete(rows) {
     ended: error?.code ?? null,
     message: error?.message ?? null,
     missing: error?.details?.missing ?? null,
+    held: error?.details?.held ?? null,
     rank: error?.details?.rank ?? null,
     ms: at - begun,
   });
@@ -120,7 +122,7 @@ for (const rows of task.tokens)
 const [rows = 1] = task.tokens;
 if (task.late !== undefined) {
   await incomplete(rows);
-  await launch(rows, seed);
+  if (!task.holds) await launch(rows, seed);
 }
 if (task.dies !== undefined) await incomplete(rows);
 await executor.close();
