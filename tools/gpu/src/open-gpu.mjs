@@ -44,6 +44,6 @@ export function openGpu(needed = 1) {
   return {
     binding: /** @type {Required<typeof binding>} */ (binding),
     facts,
-    gpus: report.devices.slice(0, needed).map(({ name, uuid }) => ({ name, uuid })),
+    gpus: report.devices.slice(0, needed).map(({ name }) => name),
   };
 }

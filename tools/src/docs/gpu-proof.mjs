@@ -58,23 +58,28 @@ function rankLines({ ranks, device, date }) {
   ];
 }
 
+/** @param {readonly RecoveryReport[]} recovery */
+export const recoveryTable = (recovery) => [
+  '| kernel | ranks | recoveries | operations after them | faults | median ms | most ms |',
+  '| --- | ---: | ---: | ---: | ---: | ---: | ---: |',
+  ...recovery.flatMap(
+    ({ kernel, size, rounds, asked, operations, faults, msAfterDeadline: ms, refused }) =>
+      refused || !ms
+        ? []
+        : [
+            `| ${[`\`${kernel}\``, size, `${rounds} of ${asked}`, count(operations), faults.length, ms.median.toFixed(1), ms.max.toFixed(1)].join(' | ')} |`,
+          ],
+  ),
+  '',
+];
+
 /** @param {Proof} proof */
 function recoveryLines({ recovery, device, date }) {
   if (!recovery) return [];
   return [
     `A rank that never launches, alone and inside a captured step of 8 in turn, on ranks sharing one ${device} (${date}); milliseconds from the deadline until every other rank had the typed error:`,
     '',
-    '| kernel | ranks | recoveries | operations after them | faults | median ms | most ms |',
-    '| --- | ---: | ---: | ---: | ---: | ---: | ---: |',
-    ...recovery.flatMap(
-      ({ kernel, size, rounds, asked, operations, faults, msAfterDeadline: ms, refused }) =>
-        refused || !ms
-          ? []
-          : [
-              `| ${[`\`${kernel}\``, size, `${rounds} of ${asked}`, count(operations), faults.length, ms.median.toFixed(1), ms.max.toFixed(1)].join(' | ')} |`,
-            ],
-    ),
-    '',
+    ...recoveryTable(recovery),
   ];
 }
 

@@ -22,7 +22,8 @@ import { join } from 'node:path';
  * The committed results of GPU programs, oldest GPU first.
  *
  * @param {string} folder
- * @returns {{ benches: Bench[], tests: Test[], proofs: import('./gpu-proof.mjs').Proof[], soaks: import('./gpu-proof.mjs').Soak[] }}
+ * @returns {{ benches: Bench[], tests: Test[], proofs: import('./gpu-proof.mjs').Proof[], soaks: import('./gpu-proof.mjs').Soak[],
+ *   pairs: import('./gpu-pair.mjs').Pair[] }}
  */
 export function gpuResults(folder) {
   const files = readdirSync(folder)
@@ -35,5 +36,6 @@ export function gpuResults(folder) {
     tests: of('norm conformance'),
     proofs: of('conformance on one GPU'),
     soaks: of('soak on one GPU'),
+    pairs: of('two GPUs'),
   };
 }

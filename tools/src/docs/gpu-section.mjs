@@ -1,3 +1,4 @@
+import { pairLines } from './gpu-pair.mjs';
 import { proofLines } from './gpu-proof.mjs';
 import { copyNote, normTable, torchNote } from './norm-table.mjs';
 
@@ -70,7 +71,7 @@ function fusedLines({ device, sections: { fused } }) {
  * @param {string} page
  * @param {ReturnType<typeof import('./gpu-results.mjs').gpuResults>} results
  */
-export function withGpuSection(page, { benches, tests, proofs, soaks }) {
+export function withGpuSection(page, { benches, tests, proofs, soaks, pairs }) {
   const [from, to] = [page.indexOf(BEGIN), page.indexOf(END)];
   if (from < 0 || to < from) throw new Error(`the page has no "${BEGIN}" before "${END}"`);
   const measured = benches.filter(({ sections }) => sections.norm);
@@ -88,6 +89,7 @@ export function withGpuSection(page, { benches, tests, proofs, soaks }) {
     '',
     ...benches.flatMap(collectiveLines),
     ...benches.flatMap(fusedLines),
+    ...pairLines(pairs),
   ];
   return `${page.slice(0, from)}${text.join('\n')}${page.slice(to)}`;
 }
