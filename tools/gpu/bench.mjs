@@ -4,7 +4,7 @@
 import { accessSync, constants, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { openGpu } from './src/open-gpu.mjs';
-import { optionsOf } from './src/options.mjs';
+import { optionsOf, seedOf } from './src/options.mjs';
 import { provenance } from './src/provenance.mjs';
 import { measureCollectives } from './src/speed/collective-speed.mjs';
 import { measureFused } from './src/speed/fused-speed.mjs';
@@ -20,7 +20,7 @@ const { only, torch, quick, out, ...given } = optionsOf(import.meta.url, {
   torch: { type: 'boolean', default: false },
   quick: { type: 'boolean', default: false },
 });
-const seed = Number(given.seed ?? Date.now() % 2 ** 31);
+const seed = seedOf(given.seed);
 const minutes = Number(given.minutes ?? (quick ? 1 : 3));
 /** When the last measurement begins, on the clock of `performance.now`. */
 const endsAt = performance.now() + minutes * 60_000;

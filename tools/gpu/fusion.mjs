@@ -8,7 +8,7 @@ import { quantile } from '../bench/statistics.mjs';
 import { BareHarness } from './src/bare-harness.mjs';
 import { FusionSpeed } from './src/fusion-speed.mjs';
 import { openGpu } from './src/open-gpu.mjs';
-import { optionsOf } from './src/options.mjs';
+import { optionsOf, seedOf } from './src/options.mjs';
 
 const { out, quick } = optionsOf(import.meta.url, {
   out: { type: 'string' },
@@ -34,7 +34,7 @@ setTimeout(() => {
 const ALTERNATIONS = 4;
 const ROUNDS = quick ? 10 : 15;
 const capability = facts.capability * 10;
-const seed = Date.now() % 2 ** 31;
+const seed = seedOf();
 const harness = new BareHarness(path);
 
 /** @param {readonly number[]} us */

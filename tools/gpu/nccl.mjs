@@ -5,7 +5,7 @@
 import { writeFileSync } from 'node:fs';
 import { openNccl } from '@arfuse/native';
 import { openGpu } from './src/open-gpu.mjs';
-import { optionsOf } from './src/options.mjs';
+import { optionsOf, seedOf } from './src/options.mjs';
 import { spawnRanks } from './src/processes/spawn-ranks.mjs';
 
 const {
@@ -32,7 +32,7 @@ try {
 const { version, file } = nccl.library;
 console.log(`NCCL ${version}, ${file}`);
 
-const seed = Date.now() % 2 ** 31;
+const seed = seedOf();
 const TOKENS = [1, 3, 16, 64];
 const all = ['bf16', 'f16', 'f32'];
 const cases = [

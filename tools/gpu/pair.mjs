@@ -7,7 +7,7 @@ import { openCudaDevice, openNccl } from '@arfuse/native';
 import { expectPool } from './src/expect-pool.mjs';
 import { exact, versions } from './src/matrix.mjs';
 import { openGpu } from './src/open-gpu.mjs';
-import { optionsOf } from './src/options.mjs';
+import { optionsOf, seedOf } from './src/options.mjs';
 import { pairConformance, pairRecovery, readingChecker } from './src/pair/in-process.mjs';
 import { KERNELS, staysHeld } from './src/pair/kernels.mjs';
 import { pairLaunched } from './src/pair/launched.mjs';
@@ -33,7 +33,7 @@ const values = optionsOf(import.meta.url, {
   seed: text,
 });
 const minutes = Number(values.minutes);
-const seed = values.seed === undefined ? Date.now() % 2 ** 31 : Number(values.seed);
+const seed = seedOf(values.seed);
 const only = values.only.split(',');
 const kernels = values.kernels.split(',');
 const stranger = [

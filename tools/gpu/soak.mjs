@@ -9,7 +9,7 @@ import { createFlashInfer } from '@arfuse/flashinfer';
 import { symmMem } from '@arfuse/symm-mem';
 import { COLLECTIVES, sharedGpu, versions } from './src/matrix.mjs';
 import { openGpu } from './src/open-gpu.mjs';
-import { optionsOf } from './src/options.mjs';
+import { optionsOf, seedOf } from './src/options.mjs';
 import { provenance } from './src/provenance.mjs';
 import { timeLimit, watchdog } from './src/watchdog.mjs';
 
@@ -26,7 +26,7 @@ const values = optionsOf(import.meta.url, {
   out: text,
 });
 const [operations, minutes] = [Number(values.operations), Number(values.minutes)];
-const seed = values.seed === undefined ? Date.now() % 2 ** 31 : Number(values.seed);
+const seed = seedOf(values.seed);
 if (!(Number.isInteger(operations) && operations > 0 && minutes > 0 && Number.isInteger(seed))) {
   console.error('--operations, --minutes and --seed are numbers.');
   process.exit(2);

@@ -9,7 +9,7 @@ import { COLLECTIVES, FULL, PRODUCERS, QUICK, sharedGpu, versions } from './src/
 import { runNormCases } from './src/norm-conformance.mjs';
 import { openGpu } from './src/open-gpu.mjs';
 import { BACKENDS } from './src/open-ranks.mjs';
-import { optionsOf } from './src/options.mjs';
+import { optionsOf, seedOf } from './src/options.mjs';
 import { provenance } from './src/provenance.mjs';
 import { selfCheck } from './src/self-check.mjs';
 import { timeLimit, watchdog } from './src/watchdog.mjs';
@@ -31,7 +31,7 @@ const values = optionsOf(import.meta.url, {
   seed: text,
 });
 const minutes = Number(values.minutes);
-const seed = values.seed === undefined ? Date.now() % 2 ** 31 : Number(values.seed);
+const seed = seedOf(values.seed);
 const parts = values.only.split(',');
 const repetitions = Number(values.repetitions);
 const unknown = parts.find((part) => !PARTS.includes(part));

@@ -40,3 +40,6 @@ export function optionsOf(url, options) {
   console.log(usageOf(url));
   process.exit(0);
 }
+
+/** The seed that was given, or one that differs from run to run. @param {string} [given] */
+export const seedOf = (given) => (given === undefined ? Date.now() % 2 ** 31 : Number(given));

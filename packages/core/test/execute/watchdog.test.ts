@@ -270,6 +270,30 @@ describe('before the first launch', () => {
     }
   });
 
+  it('the others learn at once what one rank refuses by itself', async () => {
+    const groups = await openLocalGroup({ ranks: 4, timeoutMs: 60_000 });
+    const devices = referenceDevices(4);
+    const begun = performance.now();
+    const errors = await failuresOf(
+      groups.map(({ rank }) =>
+        createExecutor(PLAN, groups[rank]!, {
+          device: devices[rank]!,
+          deadlineMs: rank === 2 ? -1 : 1000,
+        }),
+      ),
+    );
+    expect(performance.now() - begun).toBeLessThan(30_000);
+    expect(errors[2]).toMatchObject({ code: 'ARFUSE_USAGE', details: { deadlineMs: -1 } });
+    for (const rank of [0, 1, 3]) {
+      expect(errors[rank]).toMatchObject({ code: 'ARFUSE_AGREEMENT' });
+      expect(errors[rank]!.message).toContain('deadlineMs is -1.');
+      expect(errors[rank]!.message).toContain('at rank 2');
+      expect(errors[rank]!.message).not.toContain('plan is');
+    }
+    // The group is as usable as before.
+    await Promise.all(groups.map((group) => group.barrier()));
+  });
+
   it('a plan for another number of ranks, or without its backends, is refused', async () => {
     const groups = await openLocalGroup({ ranks: 2 });
     const devices = referenceDevices(2);

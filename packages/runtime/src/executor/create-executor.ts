@@ -1,35 +1,11 @@
-import { DeviceError, type DeviceStream, type Plan, UnsupportedError } from '@arfuse/contract';
-import manifest from '../../package.json' with { type: 'json' };
+import { DeviceError, type DeviceStream, type Plan } from '@arfuse/contract';
 import type { AgreementRecord, Channel, Group } from '../group/group.ts';
 import { type Clock, systemClock, until } from './clock.ts';
 import { Executor } from './executor.ts';
 import { closeKernels, type OpenedKernels, openKernels } from './open-kernels.ts';
-import { type ExecutorOptions, executorSettings } from './options.ts';
+import type { ExecutorOptions } from './options.ts';
+import { agreementRecord, type Prepared, prepare } from './prepare.ts';
 import { SharedMemory } from './shared-memory.ts';
-import { joinDemands, plannedSegments } from './step-demands.ts';
-
-/** The group that a plan's sites reduce over must be the group that runs it. */
-function checkGroups(plan: Plan, size: number): void {
-  const used = new Set(plan.sites.map(({ class: id }) => plan.classes.find((c) => c.id === id)));
-  const ordinals = new Set([...used].flatMap((site) => (site ? [site.group] : [])));
-  if (ordinals.size > 1) {
-    const names = [...ordinals].map((ordinal) => plan.groups[ordinal]?.name ?? ordinal);
-    throw new UnsupportedError({
-      message: `the plan reduces over ${ordinals.size} groups (${names.join(', ')}); an executor runs one.`,
-      hint: 'Plan each group of the model by itself.',
-      details: { groups: names },
-    });
-  }
-  for (const ordinal of ordinals) {
-    const group = plan.groups[ordinal];
-    if (group === undefined || group.size === size) continue;
-    throw new UnsupportedError({
-      message: `the plan is for ${group.size} ranks (group "${group.name}"); this group has ${size}.`,
-      hint: `Start ${group.size} ranks, or plan for a target with groups of ${size}.`,
-      details: { planned: group.size, size },
-    });
-  }
-}
 
 /** Operations of all ranks while they open, of which is known whether one has failed: it has at every rank then. */
 class Opening implements Channel {
@@ -104,22 +80,17 @@ export async function createExecutor(
   options: ExecutorOptions,
 ): Promise<Executor> {
   const { device, backends = [], clock = systemClock } = options;
-  const settings = executorSettings(options);
-  checkGroups(plan, group.size);
-  const segments = new Map(
-    plan.decisions.map((decision) => [decision.class, plannedSegments(plan, decision)]),
-  );
-  const demands = [
-    ...joinDemands([...segments.values()].flat().flatMap(({ steps }) => steps)).values(),
-  ];
   const channel = group.channel();
-  const record: Record<string, string> = {
-    plan: plan.hash,
-    '@arfuse/runtime': manifest.version,
-    ranksPerDevice: String(settings.ranksPerDevice),
-    ...device.facts,
-  };
-  for (const { name, version } of backends) record[name] = version;
+  const record = agreementRecord(plan, options);
+  let prepared: Prepared;
+  try {
+    prepared = prepare(plan, group, options);
+  } catch (error) {
+    // The others compare records now; nobody waits for them here, where the reason is known.
+    channel.agree({ ...record, refusal: (error as Error).message }).catch(() => {});
+    throw error;
+  }
+  const { settings, segments, demands } = prepared;
   await channel.agree(record);
 
   const opening = new Opening(channel);
