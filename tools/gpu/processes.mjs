@@ -5,7 +5,7 @@
 import { writeFileSync } from 'node:fs';
 import { openGpu } from './src/open-gpu.mjs';
 import { BACKENDS } from './src/open-ranks.mjs';
-import { optionsOf } from './src/options.mjs';
+import { optionsOf, seedOf } from './src/options.mjs';
 import { runProcessCase } from './src/processes/process-cases.mjs';
 
 const { out, quick, seconds, collectives } = optionsOf(import.meta.url, {
@@ -23,7 +23,7 @@ const names =
   ['@arfuse/symm-mem', '@arfuse/flashinfer']
     .flatMap((backend) => [`${backend}/one-shot`, `${backend}/two-shot`])
     .filter(executes);
-const first = Date.now() % 2 ** 31;
+const first = seedOf();
 /** @type {Record<string, unknown>[]} */
 const results = [];
 for (const collective of names)
