@@ -18,7 +18,7 @@ import { printLine } from './src/speed/samples.mjs';
 import { timeLimit, watchdog } from './src/watchdog.mjs';
 
 /** Parts in order, and how much of the time has gone by when each has to end. */
-const PARTS = { conformance: 0.45, processes: 0.7, recovery: 0.8, launcher: 0.9, speed: 1 };
+const PARTS = { conformance: 0.45, processes: 0.7, recovery: 0.8, launcher: 0.85, speed: 1 };
 const names = Object.keys(PARTS);
 const text = /** @type {const} */ ({ type: 'string' });
 const values = optionsOf(import.meta.url, {
@@ -177,7 +177,7 @@ const parts = {
     return launched;
   },
   async speed(ended) {
-    const tokens = values.quick ? [16] : [1, 16, 128, 1024];
+    const tokens = values.quick ? [16] : [1, 4, 16, 64, 128, 256, 512, 1024, 2048];
     const speed = await pairSpeed(binding.arithmetic, {
       ordinals: [0, 1],
       kernels,

@@ -1,5 +1,6 @@
 // House rules of this repository. `pnpm house` checks them; each violation says where and what to do.
 import { pathToFileURL } from 'node:url';
+import { commands } from './house/commands.mjs';
 import { declaredImports, importRows } from './house/dependency-rows.mjs';
 import { packageShape } from './house/package-shape.mjs';
 import { rawEvaluator } from './house/raw-evaluator.mjs';
@@ -21,6 +22,7 @@ export const RULES = [
   noAny,
   privateText,
   lockfile,
+  commands,
 ];
 
 /**

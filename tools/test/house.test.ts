@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
+import { commands } from '../src/house/commands.mjs';
 import { declaredImports, importRows, refusal } from '../src/house/dependency-rows.mjs';
 import { codeBlocks, manifestProblems, readmeProblems } from '../src/house/package-shape.mjs';
 import { rawEvaluator } from '../src/house/raw-evaluator.mjs';
@@ -30,6 +31,21 @@ function manifest(name: string, dependencies: Record<string, string> = {}): stri
 
 afterEach(() => {
   for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true });
+});
+
+it('commands that text names are scripts of package.json, or of pnpm itself', () => {
+  const [known, unknown] = ['gpu:test', 'gpu:ranks'];
+  const found = commands.check(
+    repository({
+      'package.json': JSON.stringify({ scripts: { [known]: 'x' } }),
+      'README.md': `Run \`pnpm add @arfuse/x\`, since\npnpm needs it, as \`pnpm ${known} --quick\` and "pnpm --silent ${unknown}" do.`,
+      'a.mjs': `throw new Error(\`off. Run \\\`pnpm ${unknown}\\\`.\`);`,
+    }),
+  );
+  expect(found).toEqual([
+    { file: 'README.md', line: 2, message: expect.stringContaining(`"pnpm ${unknown}"`) },
+    { file: 'a.mjs', line: 1, message: expect.stringContaining(`"pnpm ${unknown}"`) },
+  ]);
 });
 
 describe('dependency rows', () => {

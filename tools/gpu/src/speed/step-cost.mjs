@@ -62,7 +62,7 @@ export async function openStep(arithmetic, given) {
         const worst = furthest(results[name], expected[name]);
         if (worst > 1)
           throw new Error(
-            `${collective}, N=${size}: "${name}" is ${worst} codes off. Run \`pnpm gpu:ranks\`.`,
+            `${collective}, N=${size}: "${name}" is ${worst} codes off. Run \`pnpm gpu:test\`.`,
           );
       }
     return { ...opened, steps };
