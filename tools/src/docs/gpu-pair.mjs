@@ -1,4 +1,4 @@
-import { recoveryTable } from './gpu-proof.mjs';
+import { count, recoveryTable } from './gpu-proof.mjs';
 
 /** @typedef {import('./gpu-results.mjs').Times} Times */
 /** @typedef {import('@arfuse/conformance').ExecutionReport & { kernels: readonly string[] }} FamilyReport */
@@ -14,7 +14,6 @@ import { recoveryTable } from './gpu-proof.mjs';
  *   speed?: { sites: number, hidden: number, rows: readonly SpeedRow[] } }} Pair
  */
 
-const count = (/** @type {number} */ value) => value.toLocaleString('en-US');
 const code = (/** @type {string} */ kernel) => `\`${kernel}\``;
 
 /** @param {Pair} pair */

@@ -13,7 +13,7 @@
  */
 /** What `pnpm gpu:soak` writes. @typedef {Facts & SoakReport} Soak */
 
-const count = (/** @type {number} */ value) => value.toLocaleString('en-US');
+export const count = (/** @type {number} */ value) => value.toLocaleString('en-US');
 const mebibytes = (/** @type {number} */ bytes) => count(Math.round(bytes / 2 ** 20));
 
 /** @param {Proof} proof */

@@ -18,7 +18,7 @@ import { Steps } from './steps.ts';
 
 /** What an executor is made of; `createExecutor` gathers it. */
 export interface ExecutorParts
-  extends Omit<RecoveryParts, 'status' | 'nameAt' | 'dropGraphs' | 'freeBy' | 'kernels' | 'abort'> {
+  extends Omit<RecoveryParts, 'status' | 'nameAt' | 'dropGraphs' | 'kernels' | 'abort'> {
   readonly plan: Plan;
   readonly device: Device;
   readonly opened: OpenedKernels;

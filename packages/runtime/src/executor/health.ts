@@ -7,7 +7,7 @@ import { freeAlone, type RecoveryParts, recoverTogether } from './recovery.ts';
 const STUCK = 1;
 
 /** What a rank's health is watched by. */
-export interface HealthParts extends Omit<RecoveryParts, 'freeBy'> {
+export interface HealthParts extends RecoveryParts {
   /** Called when the ranks have recovered. */
   restarted(): void;
   /** Called when everything enqueued has run. */
@@ -16,22 +16,18 @@ export interface HealthParts extends Omit<RecoveryParts, 'freeBy'> {
 
 /** Whether a rank can launch: it waits for the device, recovers with the other ranks, and knows why it cannot go on. */
 export class Health {
-  readonly #parts: HealthParts & RecoveryParts;
+  readonly #parts: HealthParts;
   readonly #unlisten: () => void;
   #state: 'ready' | 'recovering' | 'broken' | 'closed' = 'ready';
   #generation = 0;
   #recovery: Promise<void> = Promise.resolve();
   /** What the next wait reports; launches until then are void. */
   #fault: ArfuseError | undefined;
-  /** When what runs has to have ended since it was released. */
-  #freeBy: number | undefined;
+  /** When what was released has to have ended. */
+  #freedBy: number | undefined;
 
   constructor(parts: HealthParts) {
-    const freeBy = (): number => {
-      this.#freeBy ??= parts.clock.now() + parts.recoveryMs;
-      return this.#freeBy;
-    };
-    this.#parts = { ...parts, freeBy };
+    this.#parts = parts;
     const { group } = parts;
     const { signal } = group;
     const lost = (): void => this.#lose(signal.reason as ArfuseError);
@@ -94,7 +90,7 @@ export class Health {
         return true;
       }
     };
-    const rested = await until(rests, clock, this.#parts.freeBy());
+    const rested = await until(rests, clock, this.#freeBy());
     this.#state = 'closed';
     this.#unlisten();
     return rested;
@@ -111,6 +107,13 @@ export class Health {
     }
   }
 
+  /** When kernels that are released now have to have ended: those that were released before have no more time. */
+  #freeBy(): number {
+    const { clock, recoveryMs } = this.#parts;
+    this.#freedBy ??= clock.now() + recoveryMs;
+    return this.#freedBy;
+  }
+
   #next(): number {
     return (this.#generation + 1) % 256;
   }
@@ -118,11 +121,11 @@ export class Health {
   #recover(): void {
     if (this.#state !== 'ready') return;
     this.#state = 'recovering';
-    this.#recovery = recoverTogether(this.#parts).then(
+    this.#recovery = recoverTogether(this.#parts, () => this.#freeBy()).then(
       (fault) => {
         if (this.#state !== 'recovering') return;
         this.#generation += 1;
-        this.#freeBy = undefined;
+        this.#freedBy = undefined;
         this.#parts.restarted();
         this.#fault ??= fault;
         this.#state = 'ready';
@@ -136,7 +139,7 @@ export class Health {
     if (this.#state === 'broken' || this.#state === 'closed') return;
     this.break(error);
     this.#recovery = this.#recovery
-      .then(() => freeAlone(this.#parts, this.#fault ?? error))
+      .then(() => freeAlone(this.#parts, this.#freeBy(), this.#fault ?? error))
       .catch(deviceError)
       .then((fault) => {
         this.#fault = fault;

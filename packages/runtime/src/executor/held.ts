@@ -1,5 +1,7 @@
 import { type ArfuseError, DeviceError } from '@arfuse/contract';
 import { ranksText } from '../group/faults.ts';
+import { factOf } from '../wire/fault.ts';
+import { decodeText, encodeText } from './padded-text.ts';
 
 /** What a rank says after its kernels were released. */
 export interface Release {
@@ -9,27 +11,20 @@ export interface Release {
   readonly reason?: string;
 }
 
-/** Messages of one size, as the group needs them; a longer reason is cut. */
 const BYTES = 512;
+/** What the message of a rank whose kernels are held begins with; that of another is empty. */
 const HELD = '!';
 
-/** Writes what a rank says. */
-export function encodeRelease({ held, reason = '' }: Release): Uint8Array {
-  const bytes = Buffer.alloc(BYTES, ' ');
-  if (held) bytes.write(HELD + reason);
-  return bytes;
-}
+/** Writes what a rank says; a long reason is cut. */
+export const encodeRelease = ({ held, reason = '' }: Release): Uint8Array =>
+  encodeText(held ? HELD + reason : '', BYTES);
 
 /** Reads what {@link encodeRelease} wrote. */
 export function decodeRelease(message: Uint8Array): Release {
-  const text = Buffer.from(message).toString().trimEnd();
+  const text = decodeText(message);
   const reason = text.slice(HELD.length);
   return { held: text.startsWith(HELD), ...(reason === '' ? {} : { reason }) };
 }
-
-/** What an error says, without what to do. */
-const factOf = ({ message, hint }: ArfuseError): string =>
-  hint === undefined ? message : message.slice(0, -(hint.length + 1));
 
 /**
  * The error of kernels that did not end although they were released, the same at every rank.

@@ -1,4 +1,5 @@
 import { type Backend, type Device, type DeviceStream, UsageError } from '@arfuse/contract';
+import { LONGEST_MS } from '../group/options.ts';
 import type { Clock } from './clock.ts';
 
 /** Settings of an executor. All ranks give the same. */
@@ -18,8 +19,8 @@ export interface ExecutorOptions {
   readonly clock?: Clock;
 }
 
-/** Most milliseconds of a time limit, as timers take them. */
-export const LONGEST_MS = 2 ** 31 - 1;
+/** Each rank has a device of its own. */
+export const RANKS_PER_DEVICE = 1;
 
 /** @throws UsageError for a value that is no whole number of the range */
 export function checkInteger(name: string, value: number, least: number, most: number): number {
@@ -35,7 +36,7 @@ export function checkInteger(name: string, value: number, least: number, most: n
 export function executorSettings({
   deadlineMs = 10_000,
   recoveryMs = 5_000,
-  ranksPerDevice = 1,
+  ranksPerDevice = RANKS_PER_DEVICE,
 }: ExecutorOptions): { deadlineMs: number; recoveryMs: number; ranksPerDevice: number } {
   return {
     deadlineMs: checkInteger('deadlineMs', deadlineMs, 1, LONGEST_MS),

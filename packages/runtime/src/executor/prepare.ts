@@ -1,7 +1,7 @@
 import { type Plan, type StepDemand, UnsupportedError } from '@arfuse/contract';
 import manifest from '../../package.json' with { type: 'json' };
 import type { AgreementRecord, Group } from '../group/group.ts';
-import { type ExecutorOptions, executorSettings } from './options.ts';
+import { type ExecutorOptions, executorSettings, RANKS_PER_DEVICE } from './options.ts';
 import { joinDemands, type PlannedSegment, plannedSegments } from './step-demands.ts';
 
 /** The group that a plan's sites reduce over must be the group that runs it. */
@@ -30,7 +30,7 @@ function checkGroups(plan: Plan, size: number): void {
 /** What all ranks have to have in common. */
 export function agreementRecord(
   plan: Plan,
-  { device, backends = [], ranksPerDevice = 1 }: ExecutorOptions,
+  { device, backends = [], ranksPerDevice = RANKS_PER_DEVICE }: ExecutorOptions,
 ): AgreementRecord {
   return {
     plan: plan.hash,

@@ -1,10 +1,10 @@
 import type { DeviceStream, PinnedMemory } from '@arfuse/contract';
 import { type ArfuseError, DeviceError, type KernelExecutor } from '@arfuse/contract';
 import type { Channel, Group } from '../group/group.ts';
+import { LONGEST_MS } from '../group/options.ts';
 import { type Clock, until } from './clock.ts';
 import { deviceError } from './failures.ts';
 import { decodeRelease, encodeRelease, heldError, type Release } from './held.ts';
-import { LONGEST_MS } from './options.ts';
 import {
   decodeName,
   decodeStatus,
@@ -31,8 +31,6 @@ export interface RecoveryParts {
   status(): RankStatus;
   /** What it launched behind so many collectives. */
   nameAt(start: number): LaunchName | undefined;
-  /** When kernels that are released from now on have to have ended, by the clock; until a recovery succeeds the same. */
-  freeBy(): number;
   /** Closes graphs that resets make void. @returns captures them again */
   dropGraphs(): () => void;
 }
@@ -45,15 +43,15 @@ export function setAbort(abort: PinnedMemory, value: 0 | 1): void {
   abort.array[0] = value;
 }
 
-/** Frees this rank's kernels until the stream is idle, or the time is over. Calls nothing that waits for the device. */
-async function freeStream(parts: RecoveryParts): Promise<Release> {
+/** Frees this rank's kernels until the stream is idle or the clock says `by`. Calls nothing that waits for the device. */
+async function freeStream(parts: RecoveryParts, by: number): Promise<Release> {
   const { abort, stream, kernels, clock } = parts;
   setAbort(abort, 1);
   const free = (): void => {
     for (const executor of kernels) executor.release();
   };
   free();
-  if (await until(() => stream.idle(), clock, parts.freeBy(), free)) return { held: false };
+  if (await until(() => stream.idle(), clock, by, free)) return { held: false };
   const reasons = new Set(kernels.flatMap(({ cannotRelease }) => cannotRelease ?? []));
   return { held: true, ...(reasons.size > 0 ? { reason: [...reasons].join(' ') } : {}) };
 }
@@ -62,8 +60,12 @@ async function freeStream(parts: RecoveryParts): Promise<Release> {
  * Frees this rank's kernels where the other ranks cannot be waited for: its device need not spin on.
  * @returns what the rank reports
  */
-export async function freeAlone(parts: RecoveryParts, because: ArfuseError): Promise<ArfuseError> {
-  const release = await freeStream(parts);
+export async function freeAlone(
+  parts: RecoveryParts,
+  by: number,
+  because: ArfuseError,
+): Promise<ArfuseError> {
+  const release = await freeStream(parts, by);
   if (!release.held) return because;
   return heldError(new Map([[parts.group.rank, release]]), because, parts.recoveryMs);
 }
@@ -90,10 +92,14 @@ async function awaitedRanks(parts: RecoveryParts): Promise<readonly number[] | u
 
 /**
  * One recovery, at all ranks together: they tell where they stand, free their kernels, and make their workspaces as new.
+ * @param freeBy - when kernels that are released now have to have ended
  * @returns what step() and sync() report at every rank; afterwards the ranks can go on
  * @throws what ends the executor: a rank that does not answer, or kernels that do not end
  */
-export async function recoverTogether(parts: RecoveryParts): Promise<ArfuseError> {
+export async function recoverTogether(
+  parts: RecoveryParts,
+  freeBy: () => number,
+): Promise<ArfuseError> {
   const { channel, stream, abort, kernels, clock, deadlineMs, recoveryMs } = parts;
   const limit = { timeoutMs: recoveryMs };
   let stuck: Standstill | undefined;
@@ -107,11 +113,11 @@ export async function recoverTogether(parts: RecoveryParts): Promise<ArfuseError
     const name = own && awaited ? { ...own, awaited } : own;
     names = (await channel.exchange(encodeName(name), limit)).map(decodeName);
   } catch (error) {
-    throw await freeAlone(parts, deviceError(error));
+    throw await freeAlone(parts, freeBy(), deviceError(error));
   }
   const fault = stuckError(stuck, names, deadlineMs);
   // A rank whose kernels are held comes when its time is over, and still has to be heard.
-  const releases = await channel.exchange(encodeRelease(await freeStream(parts)), {
+  const releases = await channel.exchange(encodeRelease(await freeStream(parts, freeBy())), {
     timeoutMs: Math.min(2 * recoveryMs, LONGEST_MS),
   });
   const said = new Map(releases.map((message, rank) => [rank, decodeRelease(message)]));

@@ -1,5 +1,6 @@
 import { DeadlineError } from '@arfuse/contract';
 import { ranksText } from '../group/faults.ts';
+import { decodeText, encodeText } from './padded-text.ts';
 
 /** Something that a rank has launched: a site, or a captured step. */
 export interface Launched {
@@ -60,17 +61,15 @@ const NAME_BYTES = 1024;
 
 /** Writes a name; a list of sites that is too long is left out. */
 export function encodeName(name: LaunchName | undefined): Uint8Array {
-  const bytes = Buffer.alloc(NAME_BYTES, ' ');
-  if (!name) return bytes;
-  const text = Buffer.from(JSON.stringify(name));
-  if (text.length <= NAME_BYTES) text.copy(bytes);
-  else bytes.write(JSON.stringify({ ...name, what: name.what.slice(0, 240), details: {} }));
-  return bytes;
+  const text = name ? JSON.stringify(name) : '';
+  if (!name || Buffer.byteLength(text) <= NAME_BYTES) return encodeText(text, NAME_BYTES);
+  const short = { ...name, what: name.what.slice(0, 240), details: {} };
+  return encodeText(JSON.stringify(short), NAME_BYTES);
 }
 
 /** Reads a name of {@link encodeName}. */
 export function decodeName(bytes: Uint8Array): LaunchName | undefined {
-  const text = Buffer.from(bytes).toString().trim();
+  const text = decodeText(bytes);
   return text === '' ? undefined : (JSON.parse(text) as LaunchName);
 }
 

@@ -43,7 +43,7 @@ const MEBIBYTE = 1024 * 1024;
 /** Bytes that all ranks together may give to one operation. */
 const MOST_GATHERED = 1024 * MEBIBYTE;
 /** Timers hold no more. */
-const LONGEST_MS = 2 ** 31 - 1;
+export const LONGEST_MS = 2 ** 31 - 1;
 
 function integer(name: string, value: unknown, range: { min: number; max: number }): number {
   if (Number.isInteger(value) && Number(value) >= range.min && Number(value) <= range.max) {

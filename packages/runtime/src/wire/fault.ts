@@ -76,17 +76,17 @@ export function decodeFault(bytes: Uint8Array): Fault | undefined {
   };
 }
 
+/** What an error says, without the hint that its message ends with. */
+export const factOf = ({ message, hint }: ArfuseError): string =>
+  hint && message.endsWith(` ${hint}`) ? message.slice(0, -hint.length - 1) : message;
+
 /** A thrown error of the group as a fault; undefined for any other error. */
 export function faultOf(error: ArfuseError): Fault | undefined {
   if (!Object.hasOwn(CLASSES, error.code)) return undefined;
   const { hint } = error;
-  const message =
-    hint && error.message.endsWith(` ${hint}`)
-      ? error.message.slice(0, -hint.length - 1)
-      : error.message;
   return {
     code: error.code as Fault['code'],
-    message,
+    message: factOf(error),
     ...(hint ? { hint } : {}),
     details: error.details,
   };

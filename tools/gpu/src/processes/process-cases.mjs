@@ -73,12 +73,11 @@ export function faultOf(task, ends) {
     if (fault !== undefined) return `${of[0]?.rows} tokens, seed ${of[0]?.seed}: ${fault}`;
   }
   if (task.late === undefined && task.dies === undefined) return undefined;
-  const faults = survivors.map(([rank, { reports }]) => {
-    const end = reports.find(({ ended }) => ended !== undefined) ?? {};
-    const fault = endFault(task, end);
-    return fault && `rank ${rank} ${fault}`;
-  });
-  return faults.find((fault) => fault !== undefined);
+  for (const [rank, { reports }] of survivors) {
+    const fault = endFault(task, reports.find(({ ended }) => ended !== undefined) ?? {});
+    if (fault !== undefined) return `rank ${rank} ${fault}`;
+  }
+  return undefined;
 }
 
 /**
